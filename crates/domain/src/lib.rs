@@ -1,1 +1,23 @@
-//! Room `domain`.
+//! The rules of lending privilege, as values: no I/O, no clock, no randomness, no async.
+//!
+//! Read in this order: [`directory`], [`catalog`], [`request`], [`grant`], [`command`], [`event`], [`state`], then the
+//! functions that turn one into the other: `decide`, `evolve`, `react`.
+#![deny(clippy::wildcard_enum_match_arm)]
+
+pub mod actor;
+pub mod catalog;
+pub mod command;
+pub mod directory;
+pub mod effect;
+pub mod event;
+pub mod grant;
+pub mod ids;
+pub mod impact;
+pub mod precheck;
+pub mod refusal;
+pub mod request;
+pub mod state;
+pub mod text;
+pub mod time;
+pub mod verdict;
+pub mod window;

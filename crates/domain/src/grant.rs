@@ -1,0 +1,197 @@
+//! A grant: scheduled, active, held, ended. It ends exactly once, with an end reason, and it closes only when every credential
+//! has been read back as gone.
+use crate::{
+    catalog::{Budget, Provisioning},
+    ids::{
+        ActionId, CredentialId, DutyId, GrantId, GrantNumber, PersonId, PlatformId, PrivilegeId,
+        RequestId, TargetId, UseId,
+    },
+    time::{Seconds, Timestamp},
+};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What is lent, to whom, on whose word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// Its terms.
+    pub terms: GrantTerms,
+    /// Where it stands.
+    pub state: GrantState,
+    /// What was issued under it.
+    pub credentials: BTreeMap<CredentialId, Credential>,
+    /// What was done with it.
+    pub usage: Usage,
+    /// Uses whose outcome isn't known yet.
+    pub open_uses: BTreeSet<UseId>,
+    /// Counts extensions; part of what a fixed credential's end is checked against.
+    pub extensions: u32,
+}
+
+/// The terms of a grant, fixed when it is made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrantTerms {
+    /// Which.
+    pub id: GrantId,
+    /// The number people use.
+    pub number: GrantNumber,
+    /// What led to it.
+    pub request: RequestId,
+    /// Who may use it.
+    pub holder: PersonId,
+    /// What is lent.
+    pub privilege: PrivilegeId,
+    /// Of which platform.
+    pub platform: PlatformId,
+    /// On what.
+    pub targets: BTreeSet<TargetId>,
+    /// Which actions.
+    pub actions: BTreeSet<ActionId>,
+    /// For how long from activation.
+    pub duration: Seconds,
+    /// How it is put into effect.
+    pub provisioning: Provisioning,
+    /// How much use is within the purpose.
+    pub budget: Budget,
+    /// Who consented.
+    pub approved_by: BTreeSet<PersonId>,
+    /// With which duties.
+    pub approved_duties: BTreeSet<DutyId>,
+    /// Impact score of the request.
+    pub impact: u8,
+    /// Whether it was taken in an emergency.
+    pub break_glass: bool,
+}
+
+/// Where a grant stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GrantState {
+    /// Agreed, not begun.
+    Scheduled {
+        /// When it begins.
+        starts_at: Timestamp,
+    },
+    /// Usable.
+    Active {
+        /// When it began.
+        since: Timestamp,
+        /// First instant at which it is over.
+        expires_at: Timestamp,
+    },
+    /// Not usable for now; its clock runs on.
+    Held {
+        /// When it began.
+        since: Timestamp,
+        /// First instant at which it is over.
+        expires_at: Timestamp,
+        /// When it was held.
+        held_at: Timestamp,
+        /// Why.
+        because: HoldReason,
+    },
+    /// Over for ever. It stays here until every credential is read back as gone.
+    Ended {
+        /// Why.
+        reason: EndReason,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// Why a grant is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HoldReason {
+    /// A human held it.
+    ByHuman,
+    /// More was used than its budget.
+    OverBudget,
+    /// Too many attempts outside its scope.
+    OutOfScope,
+}
+
+/// Why a grant ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EndReason {
+    /// Its time was over.
+    Expired,
+    /// Its holder gave it back.
+    Returned,
+    /// A human took it back.
+    Revoked,
+    /// A rule took it back: policy violation.
+    Contained,
+    /// A newer grant replaced it, or it could not be put into effect.
+    Superseded,
+}
+
+/// Something issued under a grant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credential {
+    /// Which.
+    pub id: CredentialId,
+    /// What it is.
+    pub kind: CredentialKind,
+    /// Where it stands.
+    pub state: CredentialState,
+}
+
+/// What a credential is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CredentialKind {
+    /// A signed access token (RFC 9068), known by its `jti`, which is the credential's id.
+    AccessToken,
+    /// A browser session at the gateway.
+    GatewaySession,
+    /// A database role.
+    PostgresRole {
+        /// Its name.
+        role: String,
+    },
+    /// A token that Node-RED asks about.
+    NodeRedToken,
+}
+
+/// Where a credential stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CredentialState {
+    /// It is about to be made; it may exist in the target.
+    Intended,
+    /// It was made.
+    Issued {
+        /// First instant at which it is void by itself.
+        expires_at: Timestamp,
+    },
+    /// It is being taken back; `attempts` tries failed so far.
+    Removing {
+        /// Failed tries.
+        attempts: u32,
+    },
+    /// The target was read back: it is gone.
+    Removed,
+}
+
+/// What was done with a grant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Usage {
+    /// Allowed uses.
+    pub calls: u64,
+    /// Bytes of responses.
+    pub bytes: u64,
+    /// Rows read.
+    pub rows: u64,
+    /// Refused uses.
+    pub refusals: u64,
+}
+
+impl GrantState {
+    /// The first instant at which it is over, while it runs.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Active { expires_at, .. } | Self::Held { expires_at, .. } => Some(*expires_at),
+            Self::Scheduled { .. } | Self::Ended { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Everything the rules remember: a fold of the ledger's events. It holds open work only; what is finished lives in projections.
+use crate::{
+    catalog::Catalog,
+    directory::Directory,
+    grant::Grant,
+    ids::{Digest, GrantId, PersonId, PlatformId, RequestId},
+    request::{History, Request},
+    time::Timestamp,
+};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// The state of all open work.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct State {
+    /// Who is who.
+    pub directory: Directory,
+    /// Catalogs of known bundles. They are inputs, not events: the engine teaches them before a bundle is adopted.
+    pub catalogs: BTreeMap<Digest, Arc<Catalog>>,
+    /// The bundle in force.
+    pub bundle: Option<Digest>,
+    /// The bundle that waits for its second person.
+    pub proposed: Option<(Digest, PersonId)>,
+    /// Requests nobody has finished.
+    pub requests: BTreeMap<RequestId, Request>,
+    /// Grants that are not closed.
+    pub grants: BTreeMap<GrantId, Grant>,
+    /// Reviews nobody has given.
+    pub reviews: BTreeMap<GrantId, ReviewDue>,
+    /// What rules read of the past, per person.
+    pub histories: BTreeMap<PersonId, History>,
+    /// Last position read in each platform's own log.
+    pub activity_read: BTreeMap<PlatformId, String>,
+    /// Requests numbered so far.
+    pub requests_numbered: u64,
+    /// Grants numbered so far.
+    pub grants_numbered: u64,
+}
+
+/// A review that somebody must give.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReviewDue {
+    /// Whose use.
+    pub holder: PersonId,
+    /// Who may not review it: they approved it.
+    pub approved_by: std::collections::BTreeSet<PersonId>,
+    /// By when.
+    pub due_at: Timestamp,
+}
+
+impl State {
+    /// Makes a bundle's catalog known, so that it can be adopted.
+    pub fn learn(&mut self, bundle: Digest, catalog: Arc<Catalog>) {
+        self.catalogs.insert(bundle, catalog);
+    }
+
+    /// The catalog in force.
+    pub fn catalog(&self) -> Option<&Catalog> {
+        self.bundle
+            .and_then(|bundle| self.catalogs.get(&bundle))
+            .map(Arc::as_ref)
+    }
+}
