@@ -4,9 +4,11 @@
 //! functions that turn one into the other: `decide`, `evolve`, `react`.
 #![deny(clippy::wildcard_enum_match_arm)]
 
+pub mod acting;
 pub mod actor;
 pub mod catalog;
 pub mod command;
+pub mod decide;
 pub mod directory;
 pub mod effect;
 pub mod event;
@@ -14,6 +16,7 @@ pub mod grant;
 pub mod ids;
 pub mod impact;
 pub mod precheck;
+pub mod question;
 pub mod refusal;
 pub mod request;
 pub mod state;

@@ -15,6 +15,8 @@ pub enum Refused {
     // who
     #[error("account `{account}` belongs to no person")]
     UnlinkedAccount { account: AccountId },
+    #[error("this is done by a person, not by the broker, its operator or an enforcement point")]
+    NoPerson,
     #[error("`{person}` may not act at present")]
     Suspended { person: PersonId },
     #[error("this is done by the broker itself or its operator, not by a person")]
@@ -26,6 +28,8 @@ pub enum Refused {
     NoBundle,
     #[error("a bundle is in force already")]
     BundleInForce,
+    #[error("this bundle is not known here")]
+    UnknownBundle,
     #[error("this bundle is not the one that was proposed")]
     NotProposed,
     #[error("`{person}` proposed this bundle and cannot confirm it")]
@@ -97,6 +101,10 @@ pub enum Refused {
     ExtensionMismatch { grant: GrantId },
     #[error("`{person}` is not the requester")]
     NotTheRequester { person: PersonId },
+    #[error("an extension needs a grant that is active now")]
+    NothingToExtend { grant: GrantId },
+    #[error("it is not time yet")]
+    TooEarly { due_at: Timestamp },
     #[error("the request has changed since you saw it")]
     Stale { request: RequestId },
     // consenting
@@ -111,6 +119,8 @@ pub enum Refused {
     AlreadyApproved { person: PersonId },
     #[error("`{person}` holds no duty that this stage of the request needs")]
     NoSeat { person: PersonId },
+    #[error("the seat `{seat}` of a later stage needs `{person}`, and others can fill this one")]
+    NeededLater { person: PersonId, seat: SeatId },
     #[error("an approver may take away from a request, never add to it")]
     NotNarrower,
     // using

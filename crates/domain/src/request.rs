@@ -1,6 +1,6 @@
 //! What a person asks for, and where it stands. An approval binds the exact facts by their digest: any edit makes new facts.
 use crate::{
-    catalog::Stage,
+    catalog::{SeatHolder, Stage},
     directory::Person,
     ids::{
         AccountId, Digest, DutyId, GrantId, PersonId, PrivilegeId, QuestionId, RequestId,
@@ -109,8 +109,10 @@ pub struct Consent {
     pub by: PersonId,
     /// Whose duty they used: their own, or that of the person who delegated to them.
     pub authority: PersonId,
-    /// Seats this consent may fill (the matching chooses).
-    pub seats: BTreeSet<SeatId>,
+    /// Which stage was open, from 0: a consent counts there and nowhere else.
+    pub stage: u32,
+    /// Seats of that stage this consent may fill, and as which of their holders (the matching chooses).
+    pub seats: BTreeMap<SeatId, BTreeSet<SeatHolder>>,
     /// Duties behind those seats, for policies and records.
     pub duties: BTreeSet<DutyId>,
     /// The digest they saw.
@@ -148,7 +150,7 @@ pub enum TurnKind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenSeat {
     /// Which stage, from 0.
-    pub stage: usize,
+    pub stage: u32,
     /// Which seat rule.
     pub seat: SeatId,
     /// How many consents it still needs.

@@ -1,0 +1,162 @@
+//! From a command to the events that follow, or the reason they don't. Pure: the same state, command and context give the same
+//! answer on every machine and at every replay. The domain's own rules speak first, because they can say best what to do; the
+//! policies may then still say no, never yes.
+mod bundle;
+mod consent;
+mod directory;
+pub mod grant;
+mod provision;
+mod review;
+mod submit;
+mod talk;
+mod usage;
+
+use crate::{
+    actor::Context,
+    command::{Command, Given},
+    event::Event,
+    question::question,
+    refusal::Refused,
+    state::State,
+    verdict::{Outcome, Verdict},
+};
+
+/// Decides one command.
+///
+/// # Errors
+///
+/// The first rule that says no.
+pub fn decide(state: &State, command: &Command, context: &Context) -> Result<Vec<Event>, Refused> {
+    let events = by_domain(state, command, context)?;
+    let given = Given {
+        actor: context.actor.clone(),
+        command: command.clone(),
+    };
+    // a refused use is an event of its own: `usage` reads the verdict itself
+    if !matches!(command, Command::BeginUse { .. })
+        && question(state, &given, context.now).is_some()
+    {
+        permitted(command, context.verdict.as_ref())?;
+    }
+    Ok(events)
+}
+
+/// Passes if the policies allow it. A missing verdict is a failed policy, never an allow.
+///
+/// # Errors
+///
+/// [`Refused::Policy`] names who said no, [`Refused::PolicyFailed`] what could not be evaluated.
+pub fn allowed(verdict: Option<&Verdict>) -> Result<(), Refused> {
+    let Some(verdict) = verdict else {
+        return Err(Refused::PolicyFailed {
+            policies: vec!["no verdict".to_owned()],
+        });
+    };
+    if !verdict.errors.is_empty() {
+        return Err(Refused::PolicyFailed {
+            policies: verdict.errors.clone(),
+        });
+    }
+    match verdict.outcome {
+        Outcome::Allow => Ok(()),
+        Outcome::Deny => Err(Refused::Policy {
+            policies: verdict.policies.clone(),
+        }),
+    }
+}
+
+/// As [`allowed`], except that a policy which can't be evaluated never keeps anybody from taking privilege away.
+fn permitted(command: &Command, verdict: Option<&Verdict>) -> Result<(), Refused> {
+    let takes_away = matches!(
+        command,
+        Command::RevokeGrant { .. } | Command::HoldGrant { .. } | Command::DenyRequest { .. }
+    );
+    match allowed(verdict) {
+        Err(Refused::PolicyFailed { .. }) if takes_away => Ok(()),
+        answer => answer,
+    }
+}
+
+#[expect(
+    clippy::too_many_lines,
+    reason = "one arm per command: the list is the point"
+)]
+fn by_domain(state: &State, command: &Command, context: &Context) -> Result<Vec<Event>, Refused> {
+    match command {
+        Command::AdoptGenesis { bundle } => bundle::adopt_genesis(state, *bundle, context),
+        Command::ProposeBundle { bundle } => bundle::propose(state, *bundle, context),
+        Command::ConfirmBundle { bundle } => bundle::confirm(state, *bundle, context),
+        Command::ChangeDirectory { change } => directory::change(state, change, context),
+        Command::SubmitRequest { ask } => submit::submit(state, ask, context),
+        Command::EditRequest {
+            request,
+            ask,
+            revision,
+        } => submit::edit(state, *request, ask, *revision, context),
+        Command::WithdrawRequest { request } => submit::withdraw(state, *request, context),
+        Command::ApproveRequest {
+            request,
+            digest,
+            narrowing,
+            comment,
+        } => {
+            let yes = consent::Yes {
+                digest: *digest,
+                narrowing: narrowing.as_ref(),
+                comment,
+            };
+            consent::approve(state, *request, &yes, context)
+        }
+        Command::DenyRequest {
+            request,
+            digest,
+            comment,
+        } => consent::deny(state, *request, *digest, comment, context),
+        Command::AskRequester { request, text } => talk::ask(state, *request, text, context),
+        Command::AnswerApprovers { request, text } => talk::answer(state, *request, text, context),
+        Command::EscalateRequest { request } => talk::escalate(state, *request, context),
+        Command::ExpireRequest { request } => talk::expire(state, *request, context),
+        Command::ActivateGrant { grant } => grant::activate(state, *grant, context),
+        Command::ExpireGrant { grant } => grant::expire(state, *grant, context),
+        Command::ReturnGrant { grant } => grant::give_back(state, *grant, context),
+        Command::RevokeGrant { grant, comment } => grant::revoke(state, *grant, comment, context),
+        Command::HoldGrant { grant, comment } => grant::hold(state, *grant, comment, context),
+        Command::ResumeGrant { grant, comment } => grant::resume(state, *grant, comment, context),
+        Command::ContainGrant { grant, because } => {
+            grant::contain(state, *grant, *because, context)
+        }
+        Command::IssueCredential { grant, kind } => provision::issue(state, *grant, kind, context),
+        Command::RecordProvisioned {
+            grant,
+            credential,
+            expires_at,
+        } => provision::provisioned(state, (*grant, *credential), *expires_at, context),
+        Command::RecordProvisionFailed {
+            grant,
+            credential,
+            because,
+        } => provision::provision_failed(state, (*grant, *credential), because, context),
+        Command::RecordRemoved {
+            grant,
+            credential,
+            read_back,
+        } => provision::removed(state, (*grant, *credential), read_back, context),
+        Command::RecordRemovalFailed {
+            grant,
+            credential,
+            because,
+        } => provision::removal_failed(state, (*grant, *credential), because, context),
+        Command::BeginUse { attempt } => usage::begin(state, attempt, context),
+        Command::FinishUse {
+            use_id,
+            grant,
+            outcome,
+        } => usage::finish(state, (*grant, *use_id), outcome, context),
+        Command::RecordActivity { activity } => usage::activity(state, activity, context),
+        Command::ReviewGrant {
+            grant,
+            finding,
+            comment,
+        } => review::review(state, *grant, *finding, comment, context),
+    }
+}
