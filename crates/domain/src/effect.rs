@@ -5,18 +5,14 @@ use crate::{
     ids::{CredentialId, GrantId, RequestId},
 };
 
-/// Something to do outside.
+/// Something to do outside. The order is the order of work: what takes power away goes before what gives it.
+///
+/// Whoever carries effects out works on one credential at a time: two effects on the same credential never run at once, or a
+/// slow [`Effect::Provision`] could write after the read-back of an [`Effect::Remove`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Effect {
     /// Take a credential away and read the target back. Goes before everything else.
     Remove {
-        /// Which grant.
-        grant: GrantId,
-        /// Which credential.
-        credential: CredentialId,
-    },
-    /// Make a credential in its target.
-    Provision {
         /// Which grant.
         grant: GrantId,
         /// Which credential.
@@ -27,6 +23,20 @@ pub enum Effect {
         /// Which grant.
         grant: GrantId,
     },
+    /// Make a credential in its target.
+    Provision {
+        /// Which grant.
+        grant: GrantId,
+        /// Which credential.
+        credential: CredentialId,
+    },
+    /// Move the target's own end of a credential to the end of its grant, which was extended. The secret stays as it is.
+    Renew {
+        /// Which grant.
+        grant: GrantId,
+        /// Which credential.
+        credential: CredentialId,
+    },
     /// Tell approvers, requester or holder that something waits for them or has happened.
     Notify(Notice),
 }
@@ -36,10 +46,14 @@ pub enum Effect {
 pub enum Notice {
     /// Approvers: a request waits.
     RequestWaits(RequestId),
+    /// Requester: an approver asks something.
+    RequesterAsked(RequestId),
     /// Requester: it was decided.
     RequestDecided(RequestId),
     /// Holder: the grant changed.
     GrantChanged(GrantId),
+    /// Reviewers: somebody must say whether the use was what the purpose said.
+    ReviewDue(GrantId),
     /// Security: now.
     Alarm(String),
 }

@@ -108,6 +108,8 @@ pub enum HoldReason {
     OverBudget,
     /// Too many attempts outside its scope.
     OutOfScope,
+    /// Its holder may not act at present.
+    HolderSuspended,
 }
 
 /// Why a grant ended.
@@ -184,6 +186,56 @@ pub struct Usage {
     pub rows: u64,
     /// Refused uses.
     pub refusals: u64,
+}
+
+/// Most credentials one grant ever has: its revocation certificate names them all and must fit into one entry of the ledger.
+pub const CREDENTIALS_MAX: usize = 64;
+
+/// How much earlier than its grant a credential may end by itself without being renewed: targets keep whole seconds.
+pub const RENEWAL_SLACK: Seconds = Seconds(1);
+
+impl HoldReason {
+    /// Whether the hold is the first half of a containment: the grant ends, nobody can let it go on.
+    pub fn contains(self) -> bool {
+        match self {
+            Self::OverBudget | Self::OutOfScope => true,
+            Self::ByHuman | Self::HolderSuspended => false,
+        }
+    }
+}
+
+impl CredentialKind {
+    /// Whether something exists in a target that must be made and taken away there.
+    ///
+    /// An access token and a gateway session exist nowhere but in their holder's hands; the enforcement point asks for the
+    /// state of the grant whenever one is presented. So they are void the moment the grant is not active, and count as
+    /// removed by definition: no effect, no read-back.
+    pub fn lives_in_target(&self) -> bool {
+        match self {
+            Self::PostgresRole { .. } | Self::NodeRedToken => true,
+            Self::AccessToken | Self::GatewaySession => false,
+        }
+    }
+}
+
+impl Credential {
+    /// Whether it may exist in a target and isn't being taken away yet: made, or about to be made.
+    pub fn is_live_in_target(&self) -> bool {
+        self.kind.lives_in_target()
+            && match self.state {
+                CredentialState::Intended | CredentialState::Issued { .. } => true,
+                CredentialState::Removing { .. } | CredentialState::Removed => false,
+            }
+    }
+}
+
+impl Grant {
+    /// Whether nothing of it is left in any target.
+    pub fn is_gone(&self) -> bool {
+        self.credentials.values().all(|credential| {
+            credential.state == CredentialState::Removed || !credential.kind.lives_in_target()
+        })
+    }
 }
 
 impl GrantState {

@@ -23,6 +23,8 @@ pub enum Refused {
     NotForPersons,
     #[error("`{person}` does not hold the duty `{duty}`")]
     DutyMissing { person: PersonId, duty: DutyId },
+    #[error("only a registered enforcement point does this")]
+    OnlyGateways,
     // what there is
     #[error("no bundle is in force")]
     NoBundle,
@@ -146,6 +148,22 @@ pub enum Refused {
     BudgetSpent { meter: Meter },
     #[error("`{destination}` is not among the destinations of this grant")]
     DestinationBarred { destination: String },
+    #[error("this is not due before its time")]
+    NotDue { due_at: Timestamp },
+    #[error("`{person}` holds this grant and cannot let it go on")]
+    OwnGrant { person: PersonId },
+    #[error("the grant broke its terms and is being ended")]
+    BeingContained,
+    #[error("`{person}` may not step into this grant")]
+    NotToIntervene { person: PersonId },
+    #[error("only access tokens and gateway sessions are issued on demand")]
+    NotOnDemand,
+    #[error("a grant has at most {max} credentials")]
+    TooManyCredentials { max: usize },
+    #[error("the credential is not being taken away")]
+    NotRemoving,
+    #[error("a credential must not outlive its grant")]
+    Outlives { ends_at: Timestamp },
     // policies
     #[error("the policies say no: {}", policies.join(", "))]
     Policy { policies: Vec<String> },

@@ -3,11 +3,14 @@ use crate::{
     catalog::Catalog,
     directory::Directory,
     grant::Grant,
-    ids::{Digest, GrantId, PersonId, PlatformId, RequestId},
+    ids::{Digest, GrantId, PersonId, PlatformId, PrivilegeId, RequestId, TargetId},
     request::{History, Request},
     time::Timestamp,
 };
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// The state of all open work.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -42,7 +45,11 @@ pub struct ReviewDue {
     /// Whose use.
     pub holder: PersonId,
     /// Who may not review it: they approved it.
-    pub approved_by: std::collections::BTreeSet<PersonId>,
+    pub approved_by: BTreeSet<PersonId>,
+    /// What was lent: its governance owner may review.
+    pub privilege: PrivilegeId,
+    /// On what: their data owners may review.
+    pub targets: BTreeSet<TargetId>,
     /// By when.
     pub due_at: Timestamp,
 }
