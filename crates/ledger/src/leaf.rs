@@ -1,0 +1,316 @@
+//! One entry of the ledger: who decided what, when, under which bundle, from which inputs.
+//!
+//! The ledger reads the envelope and three lists of the record (bodies, blobs, erasures) that an auditor
+//! needs to tell complete from incomplete; all else in the record is the engine's. The bytes are made once,
+//! hashed as made, and never made again from the parsed form.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::canonical::{self, CanonicalError};
+use crate::digest::Digest;
+
+/// The most bytes that an entry may have: its length is told in two bytes (C2SP tlog-tiles).
+pub const LEAF_BYTES_MAX: usize = 65_535;
+
+/// The layout of [`Leaf`] that this release writes.
+pub const LEAF_VERSION: u16 = 1;
+
+/// Member of the record listing the bodies that the entry commits to: `[{"commitment":hex,"subject":id}]`.
+pub const BODIES_FIELD: &str = "bodies";
+
+/// Member of the record listing the blobs that the entry refers to: `[hex]`, each the SHA-256 of the content.
+pub const BLOBS_FIELD: &str = "blobs";
+
+/// Member of the record listing the subjects whose key this entry reports destroyed: `[id]`.
+///
+/// Only such an entry makes a body count as erased, and only for bodies of earlier entries.
+pub const ERASED_FIELD: &str = "erased";
+
+/// One entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Leaf {
+    /// Version of this layout: [`LEAF_VERSION`].
+    pub v: u16,
+    /// What kind of entry it is, such as `request.approved`.
+    pub kind: String,
+    /// What the entry is about, such as a request's id; entries of one stream are ordered.
+    pub stream: String,
+    /// When it was recorded: milliseconds since 1970-01-01 UTC.
+    pub at: i64,
+    /// The version of the engine that wrote it.
+    pub engine: String,
+    /// The bundle of policies in force, if there was one.
+    pub bundle: Option<Digest>,
+    /// Command, observed inputs, verdict and events; opaque here but for the three lists.
+    pub record: Value,
+}
+
+/// A body that an entry commits to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BodyRef {
+    /// The body's commitment, which names its file.
+    pub commitment: Digest,
+    /// Whose key encrypts it.
+    pub subject: String,
+}
+
+/// Why an entry can't be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum LeafError {
+    /// More bytes than a length of two bytes can tell.
+    #[error(
+        "the entry has `{bytes}` bytes and at most `{LEAF_BYTES_MAX}` are allowed: put the larger parts beside it, by hash"
+    )]
+    TooLarge {
+        /// How many it has.
+        bytes: usize,
+    },
+    /// The bytes are not canonical JSON.
+    #[error("the entry is not canonical")]
+    NotCanonical(#[source] CanonicalError),
+    /// Canonical JSON, but no entry.
+    #[error("the entry lacks a field or has one too many")]
+    Malformed(#[source] serde_json::Error),
+    /// One of the lists that the ledger reads has another shape.
+    #[error("`{field}` in the record has another shape than the ledger reads")]
+    References {
+        /// Which list.
+        field: &'static str,
+        /// What was wrong with it.
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+impl Leaf {
+    /// The canonical bytes, which are what the tree hashes.
+    ///
+    /// # Errors
+    /// Too large, a number that is no exact integer, or a list of references that no verifier could read.
+    pub fn encode(&self) -> Result<Vec<u8>, LeafError> {
+        self.check_references()?;
+        let bytes = canonical::to_canonical(self).map_err(LeafError::NotCanonical)?;
+        if bytes.len() > LEAF_BYTES_MAX {
+            return Err(LeafError::TooLarge { bytes: bytes.len() });
+        }
+        Ok(bytes)
+    }
+
+    /// Reads an entry; only the bytes that [`Leaf::encode`] would write are accepted.
+    ///
+    /// # Errors
+    /// Too large, not canonical, a field missing or unknown, or a list of references that can't be read.
+    pub fn decode(bytes: &[u8]) -> Result<Self, LeafError> {
+        if bytes.len() > LEAF_BYTES_MAX {
+            return Err(LeafError::TooLarge { bytes: bytes.len() });
+        }
+        let value = canonical::parse_canonical(bytes).map_err(LeafError::NotCanonical)?;
+        let leaf: Self = serde_json::from_value(value).map_err(LeafError::Malformed)?;
+        // an absent `bundle` reads like a null one: only one of the two spellings may stand
+        let again = leaf.encode()?;
+        canonical::same_bytes(bytes, &again).map_err(LeafError::NotCanonical)?;
+        Ok(leaf)
+    }
+
+    /// The bodies that the entry commits to.
+    ///
+    /// # Errors
+    /// The list in the record has another shape.
+    pub fn bodies(&self) -> Result<Vec<BodyRef>, LeafError> {
+        self.list(BODIES_FIELD)
+    }
+
+    /// The blobs that the entry refers to.
+    ///
+    /// # Errors
+    /// The list in the record has another shape.
+    pub fn blobs(&self) -> Result<Vec<Digest>, LeafError> {
+        self.list(BLOBS_FIELD)
+    }
+
+    /// The subjects whose key this entry reports destroyed.
+    ///
+    /// # Errors
+    /// The list in the record has another shape.
+    pub fn erased(&self) -> Result<Vec<String>, LeafError> {
+        self.list(ERASED_FIELD)
+    }
+
+    fn check_references(&self) -> Result<(), LeafError> {
+        self.bodies()?;
+        self.blobs()?;
+        self.erased()?;
+        Ok(())
+    }
+
+    fn list<T: for<'de> Deserialize<'de>>(&self, field: &'static str) -> Result<Vec<T>, LeafError> {
+        match self.record.get(field) {
+            None => Ok(Vec::new()),
+            Some(list) => {
+                Vec::deserialize(list).map_err(|source| LeafError::References { field, source })
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+    use serde_json::json;
+
+    fn leaf(record: Value) -> Leaf {
+        Leaf {
+            v: LEAF_VERSION,
+            kind: "request.approved".into(),
+            stream: "R-1042".into(),
+            at: 1_763_895_871_000,
+            engine: "0.1.0".into(),
+            bundle: Some(Digest::of(b"bundle")),
+            record,
+        }
+    }
+
+    #[track_caller]
+    fn refused(leaf: &Leaf, expected: &str) {
+        let error = leaf.encode().unwrap_err();
+        let cause = error
+            .source()
+            .map(|cause| format!(": {cause}"))
+            .unwrap_or_default();
+        assert_eq!(format!("{error}{cause}"), expected);
+    }
+
+    #[track_caller]
+    fn unreadable(text: &str, expected: &str) {
+        let error = Leaf::decode(text.as_bytes()).unwrap_err();
+        let cause = error
+            .source()
+            .map(|cause| format!(": {cause}"))
+            .unwrap_or_default();
+        assert_eq!(format!("{error}{cause}"), expected);
+    }
+
+    /// These bytes are in logs that exist: a change here breaks every one of them.
+    #[test]
+    fn the_bytes_of_an_entry_never_change() {
+        let entry = leaf(json!({"seat": "data owner", "bodies": [], "n": 2}));
+        let bytes = entry.encode().unwrap();
+        assert_eq!(
+            String::from_utf8(bytes.clone()).unwrap(),
+            r#"{"at":1763895871000,"bundle":"1e6ed65d77d6364eeaed5a745ba5c4985ae2b700dd85d7cf7f027bdf294a33fc","engine":"0.1.0","kind":"request.approved","record":{"bodies":[],"n":2,"seat":"data owner"},"stream":"R-1042","v":1}"#
+        );
+        assert_eq!(
+            Digest::of(&bytes).to_string(),
+            "56f729b497e7451721fa85f8a00ada8281e65018fc1e843403510a3133a772ad"
+        );
+        assert_eq!(Leaf::decode(&bytes).unwrap(), entry);
+
+        let bare = Leaf {
+            bundle: None,
+            record: Value::Null,
+            ..entry
+        };
+        let bytes = bare.encode().unwrap();
+        assert_eq!(
+            String::from_utf8(bytes.clone()).unwrap(),
+            r#"{"at":1763895871000,"bundle":null,"engine":"0.1.0","kind":"request.approved","record":null,"stream":"R-1042","v":1}"#
+        );
+        assert_eq!(Leaf::decode(&bytes).unwrap(), bare);
+    }
+
+    #[test]
+    fn an_entry_has_one_spelling() {
+        let bare =
+            r#"{"at":0,"bundle":null,"engine":"e","kind":"k","record":{},"stream":"s","v":1}"#;
+        assert!(Leaf::decode(bare.as_bytes()).is_ok());
+        unreadable(
+            &bare.replace("\"bundle\":null,", ""),
+            "the entry is not canonical: the bytes are JSON but not canonical: they differ from RFC 8785 at byte `9`",
+        );
+        unreadable(
+            &bare.replace("\"v\":1", "\"v\":1,\"w\":1"),
+            "the entry lacks a field or has one too many: unknown field `w`, expected one of `v`, `kind`, `stream`, `at`, `engine`, `bundle`, `record`",
+        );
+        unreadable(
+            &bare.replace("\"kind\":\"k\",", ""),
+            "the entry lacks a field or has one too many: missing field `kind`",
+        );
+        unreadable(
+            &bare.replace("\"v\":1", "\"v\":65536"),
+            "the entry lacks a field or has one too many: invalid value: integer `65536`, expected u16",
+        );
+        unreadable(
+            "[]",
+            "the entry lacks a field or has one too many: invalid length 0, expected struct Leaf with 7 elements",
+        );
+        unreadable(
+            &bare.replace("{}", "{\"a\":0.5}"),
+            "the entry is not canonical: `0.5` is not an integer: write it as a string",
+        );
+        unreadable(
+            &format!(" {bare}"),
+            "the entry is not canonical: the bytes are JSON but not canonical: they differ from RFC 8785 at byte `0`",
+        );
+    }
+
+    #[test]
+    fn an_entry_fits_a_length_of_two_bytes() {
+        let empty = leaf(json!({"text": ""})).encode().unwrap().len();
+        let full = leaf(json!({"text": "x".repeat(LEAF_BYTES_MAX - empty)}));
+        let bytes = full.encode().unwrap();
+        assert_eq!(bytes.len(), LEAF_BYTES_MAX);
+        assert_eq!(Leaf::decode(&bytes).unwrap(), full);
+        refused(
+            &leaf(json!({"text": "x".repeat(LEAF_BYTES_MAX - empty + 1)})),
+            "the entry has `65536` bytes and at most `65535` are allowed: put the larger parts beside it, by hash",
+        );
+        let long = vec![b' '; LEAF_BYTES_MAX + 1];
+        assert!(matches!(
+            Leaf::decode(&long),
+            Err(LeafError::TooLarge { bytes: 65_536 })
+        ));
+    }
+
+    #[test]
+    fn references_are_read_from_the_record() {
+        let digest = Digest::of(b"x");
+        let entry = leaf(json!({
+            BODIES_FIELD: [{"commitment": digest, "subject": "p-1"}],
+            BLOBS_FIELD: [digest],
+            ERASED_FIELD: ["p-2"],
+        }));
+        let expected = BodyRef {
+            commitment: digest,
+            subject: "p-1".into(),
+        };
+        assert_eq!(entry.bodies().unwrap(), [expected]);
+        assert_eq!(entry.blobs().unwrap(), [digest]);
+        assert_eq!(entry.erased().unwrap(), ["p-2"]);
+        assert_eq!(leaf(json!("text")).bodies().unwrap(), []);
+    }
+
+    #[test]
+    fn references_that_no_verifier_could_read_are_not_written() {
+        refused(
+            &leaf(json!({"bodies": ["x"]})),
+            "`bodies` in the record has another shape than the ledger reads: invalid type: string \"x\", expected struct BodyRef",
+        );
+        refused(
+            &leaf(json!({"bodies": [{"commitment": "00", "subject": "p"}]})),
+            "`bodies` in the record has another shape than the ledger reads: `00` is not a digest: 64 lower-case hexadecimal digits are needed",
+        );
+        refused(
+            &leaf(json!({"blobs": {}})),
+            "`blobs` in the record has another shape than the ledger reads: invalid type: map, expected a sequence",
+        );
+        refused(
+            &leaf(json!({"erased": [1]})),
+            "`erased` in the record has another shape than the ledger reads: invalid type: integer `1`, expected a string",
+        );
+    }
+}
