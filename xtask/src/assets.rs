@@ -2,13 +2,15 @@
 //!
 //! The result is committed, so building Remit needs neither Node.js nor a network; this chore makes the
 //! files again and can prove that nobody edited them by hand.
-use crate::{shell, tree};
+use crate::{install, shell, tree};
 use anyhow::{Context as _, Result, bail};
 use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
 };
+
+const SOURCES: &str = "crates/web/assets-src";
 
 /// File in an installed package, and its name among the portal's files.
 const VENDORED: &[(&str, &str)] = &[
@@ -42,10 +44,10 @@ const OWN: &[(&str, &str)] = &[
 /// # Errors
 /// When a package can't be installed, the style sheet doesn't compile, or a committed file differs.
 pub(crate) fn run(check: bool) -> Result<()> {
-    let sources = tree::root().join("crates/web/assets-src");
+    let sources = tree::root().join(SOURCES);
     let committed = tree::root().join("crates/web/assets");
-    let packages = install(&sources)?;
-    let built = tree::tools().join("assets/built");
+    let packages = packages()?;
+    let built = tree::tools().join("assets-built");
     build(&sources, &packages, &built)?;
     if check {
         compare(&built, &committed)?;
@@ -57,27 +59,15 @@ pub(crate) fn run(check: bool) -> Result<()> {
     Ok(())
 }
 
-/// Installs exactly what the lock file names, once per lock file; answers with the packages' folder.
-fn install(sources: &Path) -> Result<PathBuf> {
-    let place = tree::tools().join("assets");
-    fs::create_dir_all(&place)?;
-    let lock = fs::read(sources.join("package-lock.json"))?;
-    let packages = place.join("node_modules");
-    let stamp = packages.join("installed-from-lock.json");
-    if fs::read(&stamp).is_ok_and(|installed| installed == lock) {
-        return Ok(packages);
-    }
-    shell::say("assets: installing the pinned front-end packages and the sass compiler");
-    for name in ["package.json", "package-lock.json", ".npmrc"] {
-        fs::copy(sources.join(name), place.join(name))?;
-    }
-    shell::run_quietly(
-        Command::new("npm")
-            .args(["ci", "--ignore-scripts", "--omit=optional"])
-            .current_dir(&place),
-    )?;
-    fs::write(&stamp, lock)?;
-    Ok(packages)
+/// The pinned packages, installed once per lock file.
+///
+/// # Errors
+/// When they can't be installed.
+pub(crate) fn packages() -> Result<PathBuf> {
+    install::npm(
+        SOURCES,
+        "the portal's style sheet and scripts are built from them",
+    )
 }
 
 fn build(sources: &Path, packages: &Path, built: &Path) -> Result<()> {

@@ -1,5 +1,9 @@
 //! Where things lie in the repository.
-use std::path::{Path, PathBuf};
+use anyhow::{Context as _, Result};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 /// The repository's top folder.
 pub(crate) fn root() -> PathBuf {
@@ -32,4 +36,17 @@ pub(crate) fn files_below(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
     }
     found.sort();
     Ok(found)
+}
+
+/// An empty folder of that name below the top, for what a suite leaves behind.
+///
+/// # Errors
+/// When it can't be emptied or made.
+pub(crate) fn fresh_folder(name: &str) -> Result<PathBuf> {
+    let folder = root().join(name);
+    if folder.exists() {
+        fs::remove_dir_all(&folder).with_context(|| format!("`{name}`"))?;
+    }
+    fs::create_dir_all(&folder).with_context(|| format!("`{name}`"))?;
+    Ok(folder)
 }

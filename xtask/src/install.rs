@@ -1,0 +1,133 @@
+//! What the suites need besides cargo, installed once: it is said what and why, and a second run installs nothing.
+//!
+//! Debian's packages go where Debian puts them (that takes root); everything else goes under `target/tools`.
+use crate::{shell, tree};
+use anyhow::{Context as _, Result, bail};
+use std::{fs, path::PathBuf, process::Command};
+
+const NODE: &[&str] = &["nodejs", "npm"];
+const POSTGRES: &[&str] = &["postgresql-15", "postgresql-15-pgaudit"];
+const CHROMIUM: &[&str] = &["chromium", "fonts-liberation"];
+
+/// Debian's PostgreSQL 15 with pgaudit; answers with the folder of its programs.
+///
+/// Only the programs are used: the tests start clusters of their own in temporary folders.
+///
+/// # Errors
+/// When the packages can't be installed.
+pub(crate) fn postgres() -> Result<PathBuf> {
+    apt(
+        POSTGRES,
+        "the tests of temporary database roles talk to a real server and read its audit log",
+    )?;
+    Ok(PathBuf::from("/usr/lib/postgresql/15/bin"))
+}
+
+/// Node-RED; answers with its start script.
+///
+/// # Errors
+/// When Node.js or the packages can't be installed.
+pub(crate) fn node_red() -> Result<PathBuf> {
+    let packages = npm(
+        "tests/platforms",
+        "the gateway's tests govern a real Node-RED",
+    )?;
+    Ok(packages.join("node-red/red.js"))
+}
+
+/// Debian's Chromium; answers with its program.
+///
+/// # Errors
+/// When the packages can't be installed.
+pub(crate) fn chromium() -> Result<PathBuf> {
+    apt(
+        CHROMIUM,
+        "the portal's pages are looked at in a real browser",
+    )?;
+    Ok(PathBuf::from("/usr/bin/chromium"))
+}
+
+/// What drives the browser; answers with the folder of the packages.
+///
+/// # Errors
+/// When Node.js or the packages can't be installed.
+pub(crate) fn browser_driver() -> Result<PathBuf> {
+    npm(
+        "tests/browser",
+        "drives the browser and checks accessibility",
+    )
+}
+
+/// Installs exactly what the lock file in `sources` names, once per lock file; answers with the packages' folder.
+///
+/// # Errors
+/// When Node.js or the packages can't be installed.
+pub(crate) fn npm(sources: &str, why: &str) -> Result<PathBuf> {
+    node()?;
+    let from = tree::root().join(sources);
+    let place = tree::tools().join(sources);
+    let packages = place.join("node_modules");
+    let lock = fs::read(from.join("package-lock.json")).with_context(|| format!("`{sources}`"))?;
+    let stamp = packages.join("installed-from-lock.json");
+    if fs::read(&stamp).is_ok_and(|installed| installed == lock) {
+        return Ok(packages);
+    }
+    shell::say(&format!(
+        "installing the packages of {sources} under target/tools: {why}"
+    ));
+    fs::create_dir_all(&place)?;
+    for name in ["package.json", "package-lock.json", ".npmrc"] {
+        fs::copy(from.join(name), place.join(name))?;
+    }
+    shell::run_quietly(
+        Command::new("npm")
+            .args(["ci", "--ignore-scripts", "--omit=optional"])
+            .current_dir(&place),
+    )?;
+    fs::write(&stamp, lock)?;
+    Ok(packages)
+}
+
+fn node() -> Result<()> {
+    if shell::answers("node", &["--version"]) && shell::answers("npm", &["--version"]) {
+        return Ok(());
+    }
+    apt(NODE, "the browser's driver and Node-RED run on Node.js")
+}
+
+/// Installs those of the Debian packages that aren't there.
+fn apt(packages: &[&str], why: &str) -> Result<()> {
+    let missing: Vec<&str> = packages
+        .iter()
+        .copied()
+        .filter(|package| !is_installed(package))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let names = missing.join(" ");
+    if !is_root()? {
+        bail!("needs Debian's {names}; as root: apt-get install --no-install-recommends {names}");
+    }
+    shell::say(&format!("installing Debian's {names}: {why}"));
+    shell::run_quietly(Command::new("apt-get").args(["--quiet", "update"]))?;
+    shell::run_quietly(
+        Command::new("apt-get")
+            .args(["install", "--quiet", "--yes", "--no-install-recommends"])
+            .args(&missing)
+            .env("DEBIAN_FRONTEND", "noninteractive"),
+    )?;
+    Ok(())
+}
+
+fn is_installed(package: &str) -> bool {
+    let asked = Command::new("dpkg-query")
+        .args(["--show", "--showformat=${db:Status-Status}", package])
+        .output();
+    asked.is_ok_and(|output| output.stdout == b"installed")
+}
+
+fn is_root() -> Result<bool> {
+    let id = shell::run_quietly(Command::new("id").arg("--user"))?;
+    Ok(id.trim() == "0")
+}

@@ -1,0 +1,158 @@
+//! The table of suites, in the order in which they run: the quickest to fail comes first.
+use super::Suite;
+use crate::{
+    assets, install,
+    remit::{self, Demo},
+    shell, tidy, tree,
+};
+use anyhow::Result;
+use std::process::Command;
+
+/// Every suite whose files exist.
+pub(super) const SUITES: &[Suite] = &[
+    Suite {
+        name: "fmt",
+        shows: "the code is formatted",
+        needs: || Ok(()),
+        run: fmt,
+    },
+    Suite {
+        name: "clippy",
+        shows: "no lint has anything to say",
+        needs: || Ok(()),
+        run: clippy,
+    },
+    Suite {
+        name: "unit",
+        shows: "every rule, room by room, on nothing but cargo",
+        needs: || Ok(()),
+        run: unit,
+    },
+    Suite {
+        name: "tidy",
+        shows: "the rules of the house, and every documented path and command",
+        needs: || Ok(()),
+        run: || tidy::run(false),
+    },
+    Suite {
+        name: "doc",
+        shows: "the code's documentation builds and its links lead somewhere",
+        needs: || Ok(()),
+        run: doc,
+    },
+    Suite {
+        name: "assets",
+        shows: "the portal's style sheet and scripts are what the pinned packages give",
+        needs: || assets::packages().map(drop),
+        run: || assets::run(true),
+    },
+    Suite {
+        name: "real",
+        shows: "a real PostgreSQL and a real Node-RED, governed",
+        needs: || install::postgres().and(install::node_red()).map(drop),
+        run: || tests_on_real_platforms("real_*"),
+    },
+    Suite {
+        name: "crash",
+        shows: "killed at random under load: nothing acknowledged is lost, no role is orphaned",
+        needs: || install::postgres().map(drop),
+        run: || tests_on_real_platforms("crash_*"),
+    },
+    Suite {
+        name: "tour",
+        shows: "the whole life of a grant through the public API, then verified and replayed",
+        needs: || Ok(()),
+        run: tour,
+    },
+    Suite {
+        name: "browser",
+        shows: "every page in a real browser, and a grant's life clicked through by three persons",
+        needs: || install::browser_driver().and(install::chromium()).map(drop),
+        run: browser,
+    },
+];
+
+/// Compiles the tests that need real platforms.
+const REAL_PLATFORMS: &str = "remit/real-platforms";
+
+/// Cargo in the top folder, with the lock file as it is.
+fn cargo(words: &[&str]) -> Command {
+    let mut command = Command::new("cargo");
+    command.args(words).current_dir(tree::root());
+    command
+}
+
+fn fmt() -> Result<()> {
+    shell::run(&mut cargo(&["fmt", "--all", "--check"]))
+}
+
+fn clippy() -> Result<()> {
+    let mut command = cargo(&["clippy", "--locked", "--quiet", "--workspace"]);
+    command.args(["--all-targets", "--features", REAL_PLATFORMS]);
+    shell::run(command.args(["--", "--deny", "warnings"]))
+}
+
+fn unit() -> Result<()> {
+    shell::run(cargo_tests().arg("--no-fail-fast"))
+}
+
+/// The workspace's tests by nextest where it is installed, else by cargo itself.
+fn cargo_tests() -> Command {
+    if shell::answers("cargo", &["nextest", "--version"]) {
+        return cargo(&[
+            "nextest",
+            "run",
+            "--locked",
+            "--workspace",
+            "--status-level=fail",
+        ]);
+    }
+    cargo(&["test", "--locked", "--quiet", "--workspace"])
+}
+
+/// The integration tests whose file name fits `pattern`; they exist under the feature `real-platforms` only,
+/// so that no plain `cargo test` passes over them in silence.
+fn tests_on_real_platforms(pattern: &str) -> Result<()> {
+    let mut command = cargo_tests();
+    command
+        .args(["--features", REAL_PLATFORMS, "--test", pattern])
+        .env("REMIT_TEST_PG_BIN", install::postgres()?)
+        .env("REMIT_TEST_NODE_RED", install::node_red()?);
+    shell::run(&mut command)
+}
+
+fn tour() -> Result<()> {
+    let data = tree::fresh_folder("target/tour")?;
+    let mut command = Command::new(remit::binary()?);
+    command.args(["demo", "--tour", "--data"]).arg(data);
+    shell::run(&mut command)
+}
+
+fn browser() -> Result<()> {
+    let demo = Demo::start("browser")?;
+    let tests = tree::files_below(&tree::root().join("tests/browser"))?
+        .into_iter()
+        .filter(|path| path.to_string_lossy().ends_with(".test.mjs"));
+    let mut command = Command::new("node");
+    command
+        .args(["--test", "--test-concurrency=1"])
+        .args(tests)
+        .current_dir(tree::root().join("tests/browser"))
+        .env("REMIT_TEST_URL", demo.url())
+        .env("REMIT_TEST_CHROMIUM", install::chromium()?)
+        .env("REMIT_TEST_DRIVER", install::browser_driver()?)
+        .env("REMIT_TEST_SHOTS", tree::fresh_folder("target/shots")?);
+    shell::run(&mut command)
+}
+
+fn doc() -> Result<()> {
+    let mut command = cargo(&["doc", "--locked", "--quiet", "--workspace", "--no-deps"]);
+    shell::run(command.env("RUSTDOCFLAGS", "--deny warnings"))?;
+    shell::run(&mut cargo(&[
+        "test",
+        "--locked",
+        "--quiet",
+        "--workspace",
+        "--doc",
+    ]))
+}
