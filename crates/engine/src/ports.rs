@@ -1,0 +1,238 @@
+//! The ports: everything the engine needs from outside, as traits. The real ones are in `store`, `connectors` and `remit`;
+//! tests bring a clock, a disk and a network of their own.
+use domain::{
+    grant::{CredentialKind, GrantTerms},
+    ids::{CredentialId, GrantId, TargetId},
+    time::Timestamp,
+};
+use ledger::{
+    body::{PersonKey, SealedBody},
+    digest::Digest,
+    tree::{StoredHash, TreeHead},
+};
+use std::{collections::BTreeMap, fmt, future::Future, pin::Pin};
+
+/// What asynchronous ports return.
+pub type Eventually<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Where time comes from.
+pub trait Clock: Send + Sync {
+    /// The wall clock, which anybody may have set to anything.
+    fn wall(&self) -> Timestamp;
+    /// Milliseconds since some fixed instant; never falls back.
+    fn monotonic_ms(&self) -> i64;
+}
+
+/// Where random bits come from.
+pub trait Random: Send + Sync {
+    /// Fills `bytes` with unpredictable bits.
+    fn fill(&self, bytes: &mut [u8]);
+}
+
+/// The head of the log as it lies on disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// Size and root.
+    pub tree: TreeHead,
+    /// The signed checkpoint (C2SP signed note) of just this head; empty for an empty log.
+    pub checkpoint: String,
+}
+
+/// Everything one durable transaction writes.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    /// Size of the log that this batch was made for: the compare of compare-and-set.
+    pub expected_size: u64,
+    /// Canonical bytes of the new leaves, in order; the first has index `expected_size`.
+    pub leaves: Vec<Vec<u8>>,
+    /// New nodes of the tree.
+    pub hashes: Vec<StoredHash>,
+    /// The head after it.
+    pub head: Head,
+    /// Encrypted bodies that the leaves commit to.
+    pub bodies: Vec<SealedBody>,
+    /// Large inputs that the leaves name by hash.
+    pub blobs: Vec<(Digest, Vec<u8>)>,
+    /// Answers to keep for repeated commands.
+    pub answers: Vec<KeptAnswer>,
+}
+
+/// Ties an idempotency key to the entry that answered it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptAnswer {
+    /// Whose key.
+    pub principal: String,
+    /// The key they sent.
+    pub key: String,
+    /// Digest of what they sent with it.
+    pub fingerprint: Digest,
+    /// The entry that answered.
+    pub entry: u64,
+}
+
+/// Why a commit didn't happen, or may not have.
+#[derive(Debug, thiserror::Error)]
+pub enum CommitError {
+    /// Somebody else wrote: this process must not go on writing.
+    #[error("the log has {found} entries where {expected} were expected: another writer is at work")]
+    Conflict {
+        /// What the writer believed.
+        expected: u64,
+        /// What is there.
+        found: u64,
+    },
+    /// There is no room.
+    #[error("the disk of the log is full")]
+    Full,
+    /// It may have happened or not; read the log again before going on.
+    #[error("the log could not be written")]
+    Unknown(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// A failed read.
+#[derive(Debug, thiserror::Error)]
+#[error("could not read {what}")]
+pub struct ReadError {
+    /// What was being read.
+    pub what: &'static str,
+    /// Why it failed.
+    #[source]
+    pub source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+/// Reads the log; any number of readers at a time.
+pub trait LogReader: Send + Sync {
+    /// The committed head.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the store can't be read.
+    fn head(&self) -> Result<Head, ReadError>;
+    /// Canonical bytes of up to `limit` leaves from index `from` on.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the store can't be read.
+    fn leaves(&self, from: u64, limit: usize) -> Result<Vec<Vec<u8>>, ReadError>;
+    /// Stored tree nodes by tlog stored-hash index, in the order asked; an absent one is an error.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the store can't be read or lacks one of them.
+    fn hashes(&self, indexes: &[u64]) -> Result<Vec<Digest>, ReadError>;
+    /// One encrypted body.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the store can't be read.
+    fn body(&self, commitment: &Digest) -> Result<Option<SealedBody>, ReadError>;
+    /// One large input.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the store can't be read.
+    fn blob(&self, digest: &Digest) -> Result<Option<Vec<u8>>, ReadError>;
+    /// The answer kept for a principal's key.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the store can't be read.
+    fn answer(&self, principal: &str, key: &str) -> Result<Option<KeptAnswer>, ReadError>;
+}
+
+/// Writes the log; exactly one at a time.
+pub trait LogWriter: Send {
+    /// Writes all of `batch` in one durable transaction, or nothing.
+    ///
+    /// # Errors
+    /// [`CommitError::Conflict`] if the head isn't `batch.expected_size`; [`CommitError::Unknown`] if it can't be told.
+    fn commit(&mut self, batch: &Batch) -> Result<(), CommitError>;
+}
+
+/// Keeps the keys under which people's bodies are encrypted; outside the log and its backups.
+pub trait KeyStore: Send + Sync {
+    /// The key of a subject; `None` if there never was one or it was destroyed.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the store can't be read.
+    fn key(&self, subject: &str) -> Result<Option<PersonKey>, ReadError>;
+    /// The key of a subject, made durable from `fresh` if there is none; refused for an erased subject.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the store can't be read or written, or the subject was erased.
+    fn key_or(&self, subject: &str, fresh: PersonKey) -> Result<PersonKey, ReadError>;
+}
+
+/// Follows the log: a projection that can be thrown away and rebuilt.
+pub trait Projector: Send {
+    /// How many entries it has followed.
+    fn projected(&self) -> u64;
+    /// Follows the next entries, in order.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the projection can't be written.
+    fn project(&mut self, entries: &[crate::record::Recorded]) -> Result<(), ReadError>;
+}
+
+/// A credential to make or to take away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    /// Under which grant, with its terms.
+    pub terms: GrantTerms,
+    /// Which credential; also the idempotency key at the target.
+    pub credential: CredentialId,
+    /// What it is.
+    pub kind: CredentialKind,
+    /// The platform's own names of the targets.
+    pub natives: BTreeMap<TargetId, String>,
+    /// First instant at which the grant is over.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// What a connector made.
+pub struct Provisioned {
+    /// First instant at which the target itself refuses it.
+    pub expires_at: Timestamp,
+    /// What the holder needs to use it; shown once, never recorded.
+    pub secret: Option<OneTimeSecret>,
+}
+
+impl fmt::Debug for Provisioned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Provisioned").field("expires_at", &self.expires_at).finish_non_exhaustive()
+    }
+}
+
+/// Something that is shown once and then forgotten.
+pub struct OneTimeSecret(pub zeroize::Zeroizing<String>);
+
+impl fmt::Debug for OneTimeSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OneTimeSecret")
+    }
+}
+
+/// Why a connector could not do a job. The words are recorded: bounded, and without secrets.
+#[derive(Debug, thiserror::Error)]
+#[error("{because}")]
+pub struct ConnectorError {
+    /// In plain words.
+    pub because: String,
+}
+
+/// Makes and takes away credentials in one platform. Both are done twice without harm.
+pub trait Connector: Send + Sync {
+    /// Makes the credential, or finds it made.
+    ///
+    /// # Errors
+    /// [`ConnectorError`] if it could not; it may still exist.
+    fn provision<'a>(&'a self, job: &'a Job) -> Eventually<'a, Result<Provisioned, ConnectorError>>;
+    /// Takes the credential away, and reads the target back: the words say what the target showed.
+    ///
+    /// # Errors
+    /// [`ConnectorError`] if it is, or may be, still there.
+    fn remove<'a>(&'a self, job: &'a Job) -> Eventually<'a, Result<String, ConnectorError>>;
+}
+
+/// A grant stopped or started being usable: enforcement points listen for this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GrantSignal {
+    /// Which grant.
+    pub grant: GrantId,
+    /// Whether it may be used from now on.
+    pub usable: bool,
+}
