@@ -74,7 +74,9 @@ pub struct KeptAnswer {
 #[derive(Debug, thiserror::Error)]
 pub enum CommitError {
     /// Somebody else wrote: this process must not go on writing.
-    #[error("the log has {found} entries where {expected} were expected: another writer is at work")]
+    #[error(
+        "the log has {found} entries where {expected} were expected: another writer is at work"
+    )]
     Conflict {
         /// What the writer believed.
         expected: u64,
@@ -193,7 +195,9 @@ pub struct Provisioned {
 
 impl fmt::Debug for Provisioned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Provisioned").field("expires_at", &self.expires_at).finish_non_exhaustive()
+        f.debug_struct("Provisioned")
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
     }
 }
 
@@ -214,13 +218,20 @@ pub struct ConnectorError {
     pub because: String,
 }
 
-/// Makes and takes away credentials in one platform. Both are done twice without harm.
+/// Makes, renews and takes away credentials in one platform. Each is done twice without harm.
 pub trait Connector: Send + Sync {
     /// Makes the credential, or finds it made.
     ///
     /// # Errors
     /// [`ConnectorError`] if it could not; it may still exist.
-    fn provision<'a>(&'a self, job: &'a Job) -> Eventually<'a, Result<Provisioned, ConnectorError>>;
+    fn provision<'a>(&'a self, job: &'a Job)
+    -> Eventually<'a, Result<Provisioned, ConnectorError>>;
+    /// Moves the target's own end of a credential to `job.expires_at`, after its grant was extended; the secret stays as it
+    /// is. Yields the end that the target has now.
+    ///
+    /// # Errors
+    /// [`ConnectorError`] if it could not; the earlier end stands.
+    fn renew<'a>(&'a self, job: &'a Job) -> Eventually<'a, Result<Timestamp, ConnectorError>>;
     /// Takes the credential away, and reads the target back: the words say what the target showed.
     ///
     /// # Errors

@@ -48,6 +48,10 @@ pub struct Refusal {
     pub rule: String,
     /// What was found.
     pub message: String,
+    /// Why the rule exists.
+    pub why: String,
+    /// The smallest change that would be allowed.
+    pub fix: String,
 }
 
 /// A body that an entry commits to.

@@ -125,7 +125,12 @@ mod tests {
     const NOON: i64 = 1_800_000_000_000;
 
     /// Reads at each (wall, monotonic) in seconds after noon, and shows starts, ends, latest and doubt in seconds.
-    fn check(newest_entry: Option<i64>, start: (i64, i64), reads: &[(i64, i64)], expected: &[&str]) {
+    fn check(
+        newest_entry: Option<i64>,
+        start: (i64, i64),
+        reads: &[(i64, i64)],
+        expected: &[&str],
+    ) {
         let at = |seconds: i64| Timestamp(NOON + seconds * 1_000);
         let mut time = TrustedTime::start(at(start.0), start.1 * 1_000, newest_entry.map(at));
         let shown: Vec<String> = reads
@@ -165,7 +170,12 @@ mod tests {
             None,
             (0, 0),
             &[(10, 10), (-604_800, 20), (-604_790, 30), (40, 40)],
-            &["10 10 10 sure", "20 20 20 sure", "30 30 30 sure", "40 40 40 sure"],
+            &[
+                "10 10 10 sure",
+                "20 20 20 sure",
+                "30 30 30 sure",
+                "40 40 40 sure",
+            ],
         );
     }
 

@@ -5,8 +5,8 @@ use domain::{
     catalog::Environment,
     grant::{EndReason, Usage},
     ids::{
-        GrantId, GrantNumber, PersonId, PlatformId, PrivilegeId, QuestionId, RequestId, RequestNumber, TargetId,
-        UseId,
+        GrantId, GrantNumber, PersonId, PlatformId, PrivilegeId, QuestionId, RequestId,
+        RequestNumber, TargetId, UseId,
     },
     impact::Impact,
     request::{RequestKind, Start, TurnKind},
@@ -60,7 +60,10 @@ pub struct RequestRow {
 pub enum RequestStanding {
     Pending,
     Granted,
-    Denied { by: PersonId, comment: Option<String> },
+    Denied {
+        by: PersonId,
+        comment: Option<String>,
+    },
     Withdrawn,
     Expired,
 }
@@ -137,8 +140,14 @@ pub enum GrantStanding {
 #[expect(missing_docs, reason = "the names say it")]
 pub enum ReviewStanding {
     NotDue,
-    Due { by: Timestamp },
-    Given { by: PersonId, questioned: bool, comment: Option<String> },
+    Due {
+        by: Timestamp,
+    },
+    Given {
+        by: PersonId,
+        questioned: bool,
+        comment: Option<String>,
+    },
 }
 
 /// One recorded use or activity.
