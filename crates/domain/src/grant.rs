@@ -2,6 +2,7 @@
 //! has been read back as gone.
 use crate::{
     catalog::{Budget, Provisioning},
+    command::Attempt,
     ids::{
         ActionId, CredentialId, DutyId, GrantId, GrantNumber, PersonId, PlatformId, PrivilegeId,
         RequestId, TargetId, UseId,
@@ -178,13 +179,13 @@ pub enum CredentialState {
 /// What was done with a grant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Usage {
-    /// Allowed uses.
+    /// Allowed uses that did something; using the platform at all (an ambient route) is none.
     pub calls: u64,
     /// Bytes of responses.
     pub bytes: u64,
     /// Rows read.
     pub rows: u64,
-    /// Refused uses.
+    /// Refused uses that reached outside the scope.
     pub refusals: u64,
 }
 
@@ -229,12 +230,17 @@ impl Credential {
     }
 }
 
+impl Credential {
+    /// Whether nothing of it is left in any target: it was read back as gone, or never lived in one.
+    pub fn is_gone(&self) -> bool {
+        self.state == CredentialState::Removed || !self.kind.lives_in_target()
+    }
+}
+
 impl Grant {
     /// Whether nothing of it is left in any target.
     pub fn is_gone(&self) -> bool {
-        self.credentials.values().all(|credential| {
-            credential.state == CredentialState::Removed || !credential.kind.lives_in_target()
-        })
+        self.credentials.values().all(Credential::is_gone)
     }
 }
 
@@ -246,4 +252,27 @@ impl GrantState {
             Self::Scheduled { .. } | Self::Ended { .. } => None,
         }
     }
+}
+
+/// What of an attempt lies outside the terms of a grant, in plain words; empty if nothing does.
+pub fn outside(terms: &GrantTerms, attempt: &Attempt) -> Vec<String> {
+    let mut found = attempt.unmapped.clone();
+    if attempt.platform != terms.platform {
+        found.push(format!("the platform `{}`", attempt.platform));
+    }
+    for (action, target) in &attempt.actions {
+        if !terms.actions.contains(action) {
+            found.push(format!("the action `{action}` on `{target}`"));
+        } else if !terms.targets.contains(target) {
+            found.push(format!("the target `{target}`"));
+        }
+    }
+    let declared = &terms.budget.destinations;
+    if let Some(destination) = &attempt.destination
+        && !declared.is_empty()
+        && !declared.contains(destination)
+    {
+        found.push(format!("the destination `{destination}`"));
+    }
+    found
 }

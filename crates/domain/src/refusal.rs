@@ -148,8 +148,6 @@ pub enum Refused {
     BudgetSpent { meter: Meter },
     #[error("`{destination}` is not among the destinations of this grant")]
     DestinationBarred { destination: String },
-    #[error("this is not due before its time")]
-    NotDue { due_at: Timestamp },
     #[error("`{person}` holds this grant and cannot let it go on")]
     OwnGrant { person: PersonId },
     #[error("the grant broke its terms and is being ended")]

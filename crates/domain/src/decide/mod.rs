@@ -5,11 +5,11 @@ mod bundle;
 mod consent;
 mod directory;
 pub mod grant;
-mod provision;
+pub mod provision;
 mod review;
 mod submit;
 mod talk;
-mod usage;
+pub mod usage;
 
 use crate::{
     actor::Context,
@@ -32,9 +32,11 @@ pub fn decide(state: &State, command: &Command, context: &Context) -> Result<Vec
         actor: context.actor.clone(),
         command: command.clone(),
     };
-    // a refused use is an event of its own: `usage` reads the verdict itself
-    if !matches!(command, Command::BeginUse { .. })
-        && question(state, &given, context.now).is_some()
+    // a refused use, and a scheduled grant that may not begin, are events: these two read the verdict themselves
+    if !matches!(
+        command,
+        Command::BeginUse { .. } | Command::ActivateGrant { .. }
+    ) && question(state, &given, context.now).is_some()
     {
         permitted(command, context.verdict.as_ref())?;
     }

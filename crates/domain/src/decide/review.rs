@@ -1,15 +1,34 @@
-//! Looking back: was the use what the purpose said?
+//! Looking back: was the use what the purpose said? Asked of somebody who neither used the grant nor let it be used.
 use crate::{
-    actor::Context, command::ReviewFinding, event::Event, ids::GrantId, refusal::Refused,
-    state::State, text::Text,
+    acting::acting, actor::Context, command::ReviewFinding, event::Event, ids::GrantId,
+    refusal::Refused, state::State, text::Text,
 };
 
 pub(super) fn review(
-    _state: &State,
-    _grant: GrantId,
-    _finding: ReviewFinding,
-    _comment: &Text,
-    _context: &Context,
+    state: &State,
+    grant: GrantId,
+    finding: ReviewFinding,
+    comment: &Text,
+    context: &Context,
 ) -> Result<Vec<Event>, Refused> {
-    Err(Refused::NotForPersons)
+    let person = acting(state, &context.actor)?.person;
+    let due = state.reviews.get(&grant).ok_or(Refused::NoReviewDue)?;
+    let manages = state
+        .directory
+        .persons
+        .get(&due.holder)
+        .is_some_and(|holder| holder.manager.as_ref() == Some(&person));
+    let owns = state
+        .catalog()
+        .is_some_and(|catalog| catalog.owns(&person, &due.privilege, &due.targets));
+    let involved = due.holder == person || due.approved_by.contains(&person);
+    if involved || !(manages || owns) {
+        return Err(Refused::NotAReviewer { person });
+    }
+    Ok(vec![Event::GrantReviewed {
+        grant,
+        by: person,
+        finding,
+        comment: comment.clone(),
+    }])
 }

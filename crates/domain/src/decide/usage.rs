@@ -1,35 +1,222 @@
-//! Use of a grant at an enforcement point. A refused use is an event too (`UseRefused`), so this reads the verdict itself: see
-//! `super::allowed`.
+//! Use of a grant at an enforcement point. A refused use of a known grant is an event too (`UseRefused`): who tried what is as
+//! much worth knowing as who did it. So this reads the verdict itself.
+use super::grant::{holding, may_act, policy_alarm};
 use crate::{
-    actor::Context,
+    actor::{Actor, Context},
     command::{Activity, Attempt, UseOutcome},
     event::Event,
-    ids::{GrantId, UseId},
-    refusal::Refused,
+    grant::{CredentialState, Grant, GrantState, HoldReason, Usage, outside},
+    ids::{GatewayId, GrantId, UseId},
+    refusal::{Meter, Refused},
     state::State,
 };
 
+/// Whether a use may go ahead; the reason is what its caller is told.
+///
+/// # Errors
+///
+/// The first rule that says no.
+pub fn judge(state: &State, attempt: &Attempt, context: &Context) -> Result<(), Refused> {
+    let grant = presented(state, attempt)?;
+    usable(grant, attempt, context)?;
+    let terms = &grant.terms;
+    if !may_act(state, &terms.holder) {
+        return Err(Refused::Suspended {
+            person: terms.holder.clone(),
+        });
+    }
+    if terms.approved_by.contains(&terms.holder) {
+        return Err(Refused::ApproverUses {
+            person: terms.holder.clone(),
+        });
+    }
+    let what = outside(terms, attempt);
+    if !what.is_empty() {
+        return Err(barred_destination(attempt, &what).unwrap_or(Refused::OutOfScope { what }));
+    }
+    if let Some(meter) = spent(grant, attempt) {
+        return Err(Refused::BudgetSpent { meter });
+    }
+    // an ambient route does nothing to any target: policies are heard if they were asked, but needn't be
+    if attempt.actions.is_empty() && context.verdict.is_none() {
+        return Ok(());
+    }
+    super::allowed(context.verdict.as_ref())
+}
+
 pub(super) fn begin(
-    _state: &State,
-    _attempt: &Attempt,
-    _context: &Context,
+    state: &State,
+    attempt: &Attempt,
+    context: &Context,
 ) -> Result<Vec<Event>, Refused> {
-    Err(Refused::NotForPersons)
+    at_gateway(&context.actor, Some(&attempt.gateway))?;
+    let grant = presented(state, attempt)?;
+    match judge(state, attempt, context) {
+        Ok(()) => Ok(vec![Event::UseAllowed {
+            use_id: UseId(context.uuid(2)),
+            grant: grant.terms.id,
+            holder: grant.terms.holder.clone(),
+            attempt: attempt.clone(),
+        }]),
+        Err(refused) => Ok(refusal(grant, attempt, &refused)),
+    }
 }
 
 pub(super) fn finish(
-    _state: &State,
-    _of: (GrantId, UseId),
-    _outcome: &UseOutcome,
-    _context: &Context,
+    state: &State,
+    (grant_id, use_id): (GrantId, UseId),
+    outcome: &UseOutcome,
+    context: &Context,
 ) -> Result<Vec<Event>, Refused> {
-    Err(Refused::NotForPersons)
+    at_gateway(&context.actor, None)?;
+    let mut events = vec![Event::UseFinished {
+        use_id,
+        grant: grant_id,
+        outcome: outcome.clone(),
+    }];
+    // what came of a use is recorded even if its grant is closed and forgotten
+    let Some(grant) = state.grants.get(&grant_id) else {
+        return Ok(events);
+    };
+    if !grant.open_uses.contains(&use_id) {
+        return Err(Refused::Repeated);
+    }
+    let usage = Usage {
+        bytes: grant.usage.bytes.saturating_add(outcome.bytes),
+        rows: grant.usage.rows.saturating_add(outcome.rows),
+        ..grant.usage
+    };
+    if matches!(grant.state, GrantState::Active { .. }) && is_over(grant, usage) {
+        events.extend(holding(grant, HoldReason::OverBudget, None, None));
+    }
+    Ok(events)
 }
 
 pub(super) fn activity(
-    _state: &State,
-    _activity: &Activity,
-    _context: &Context,
+    state: &State,
+    activity: &Activity,
+    context: &Context,
 ) -> Result<Vec<Event>, Refused> {
-    Err(Refused::NotForPersons)
+    match context.actor {
+        Actor::System | Actor::Gateway { .. } => {}
+        Actor::Person { .. } | Actor::Operator => return Err(Refused::NotForPersons),
+    }
+    let read = state.activity_read.get(&activity.platform);
+    if read.is_some_and(|read| activity.source <= *read) {
+        return Err(Refused::Repeated);
+    }
+    Ok(vec![Event::ActivityRecorded {
+        activity: activity.clone(),
+    }])
+}
+
+fn at_gateway(actor: &Actor, named: Option<&GatewayId>) -> Result<(), Refused> {
+    match actor {
+        Actor::Gateway { gateway } if named.is_none_or(|named| named == gateway) => Ok(()),
+        Actor::Gateway { .. } | Actor::Person { .. } | Actor::Operator | Actor::System => {
+            Err(Refused::OnlyGateways)
+        }
+    }
+}
+
+fn presented<'a>(state: &'a State, attempt: &Attempt) -> Result<&'a Grant, Refused> {
+    attempt
+        .grant
+        .and_then(|grant| state.grants.get(&grant))
+        .ok_or(Refused::NoGrant)
+}
+
+/// The grant runs at this very moment, and what was presented is one of its credentials, issued and not past its own end.
+fn usable(grant: &Grant, attempt: &Attempt, context: &Context) -> Result<(), Refused> {
+    match grant.state {
+        GrantState::Active { expires_at, .. } if context.now < expires_at => {}
+        GrantState::Active { expires_at, .. } => {
+            return Err(Refused::Over {
+                ended_at: expires_at,
+            });
+        }
+        GrantState::Scheduled { starts_at } => return Err(Refused::NotBegun { starts_at }),
+        GrantState::Held { .. } => return Err(Refused::OnHold),
+        GrantState::Ended { at, .. } => return Err(Refused::Over { ended_at: at }),
+    }
+    let credential = attempt
+        .credential
+        .and_then(|credential| grant.credentials.get(&credential))
+        .ok_or(Refused::CredentialUnknown)?;
+    match credential.state {
+        CredentialState::Issued { expires_at } if context.now < expires_at => Ok(()),
+        CredentialState::Issued { expires_at } => Err(Refused::Over {
+            ended_at: expires_at,
+        }),
+        CredentialState::Intended | CredentialState::Removing { .. } | CredentialState::Removed => {
+            Err(Refused::CredentialUnknown)
+        }
+    }
+}
+
+/// If the destination is all that lies outside, the refusal names it.
+fn barred_destination(attempt: &Attempt, what: &[String]) -> Option<Refused> {
+    let destination = attempt.destination.clone()?;
+    let alone = what.len() == 1 && what.first()?.starts_with("the destination ");
+    alone.then_some(Refused::DestinationBarred { destination })
+}
+
+fn spent(grant: &Grant, attempt: &Attempt) -> Option<Meter> {
+    let budget = &grant.terms.budget;
+    let used_up = |used: u64, max: Option<u64>| max.is_some_and(|max| used >= max);
+    if !attempt.actions.is_empty() && used_up(grant.usage.calls, budget.calls_max) {
+        Some(Meter::Calls)
+    } else if used_up(grant.usage.bytes, budget.bytes_max) {
+        Some(Meter::Bytes)
+    } else if used_up(grant.usage.rows, budget.rows_max) {
+        Some(Meter::Rows)
+    } else {
+        None
+    }
+}
+
+fn is_over(grant: &Grant, usage: Usage) -> bool {
+    let budget = &grant.terms.budget;
+    let over = |used: u64, max: Option<u64>| max.is_some_and(|max| used > max);
+    over(usage.calls, budget.calls_max)
+        || over(usage.bytes, budget.bytes_max)
+        || over(usage.rows, budget.rows_max)
+}
+
+fn refusal(grant: &Grant, attempt: &Attempt, refused: &Refused) -> Vec<Event> {
+    let mut events = vec![Event::UseRefused {
+        grant: Some(grant.terms.id),
+        attempt: attempt.clone(),
+        rule: rule(refused),
+    }];
+    events.extend(policy_alarm(refused));
+    let reaches_out = matches!(
+        refused,
+        Refused::OutOfScope { .. } | Refused::DestinationBarred { .. }
+    );
+    let refusals = grant.usage.refusals.saturating_add(1);
+    let too_many = grant
+        .terms
+        .budget
+        .refusals_max
+        .is_some_and(|max| refusals > max);
+    if reaches_out && too_many {
+        events.extend(holding(grant, HoldReason::OutOfScope, None, None));
+    }
+    events
+}
+
+/// The name of the rule that said no: that of its variant, in kebab case.
+fn rule(refused: &Refused) -> String {
+    let mut name = String::new();
+    for c in format!("{refused:?}").chars() {
+        if !c.is_ascii_alphabetic() {
+            break;
+        }
+        if c.is_ascii_uppercase() && !name.is_empty() {
+            name.push('-');
+        }
+        name.push(c.to_ascii_lowercase());
+    }
+    name
 }
