@@ -30,9 +30,17 @@ const MINUTES_ANNOUNCED = [10, 2, 0];
 const title = document.title;
 const announced = new Set();
 
+function count(n, unit) {
+  if (n === 0) return '';
+  return n === 1 ? `1 ${unit}` : `${n} ${unit}s`;
+}
+
 function left(minutes) {
   if (minutes <= 0) return 'ended';
-  return minutes === 1 ? '1 minute left' : `${minutes} minutes left`;
+  const hours = Math.floor(minutes / 60);
+  const rest = minutes % 60;
+  const parts = [count(hours, 'hour'), count(rest, 'minute')].filter(Boolean);
+  return `${parts.join(' ')} left`;
 }
 
 function tick() {
