@@ -9,10 +9,14 @@ mod proof;
 
 use crate::digest::Digest;
 
+pub(crate) use proof::read as read_hashes;
 pub use proof::{
     ProofError, ProveError, leaf_hash, prove_consistency, prove_inclusion, verify_consistency,
     verify_inclusion,
 };
+
+/// The most entries that a log can have; the arithmetic of stored hashes is exact up to here.
+pub const SIZE_MAX: u64 = 1 << 62;
 
 /// How many entries a log has, and the hash over all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,11 +92,12 @@ impl Tree {
     /// Takes up a tree of `size` entries from its stored hashes; compare [`Tree::head`] with a checkpoint.
     ///
     /// # Errors
-    /// When a hash of the frontier can't be read.
+    /// When a hash of the frontier can't be read, or the size is beyond [`SIZE_MAX`].
     pub fn resume<S: HashSource + ?Sized>(
         size: u64,
         source: &S,
     ) -> Result<Self, ProveError<S::Error>> {
+        proof::check_size(size)?;
         let mut levels = Vec::new();
         let mut indexes = Vec::new();
         let mut start = 0;

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 
 use tlog_tiles::{Hash, HashReader};
 
-use super::{HashSource, TreeHead};
+use super::{HashSource, SIZE_MAX, TreeHead};
 use crate::digest::Digest;
 
 /// Why a proof can't be made.
@@ -71,6 +71,7 @@ pub fn prove_inclusion<S: HashSource + ?Sized>(
     if index >= size {
         return Err(ProveError::OutOfRange { asked: index, size });
     }
+    check_size(size)?;
     prove(source, |reader| {
         tlog_tiles::prove_record(size, index, reader)
     })
@@ -91,6 +92,7 @@ pub fn prove_consistency<S: HashSource + ?Sized>(
             size: new,
         });
     }
+    check_size(new)?;
     if old == 0 {
         // nothing is a beginning of everything (RFC 9162 §2.1.4.1)
         return Ok(Vec::new());
@@ -147,8 +149,19 @@ pub fn verify_consistency(
         .map_err(|_| ProofError::Invalid { root: new.root })
 }
 
+/// Places of stored hashes overflow beyond [`SIZE_MAX`].
+pub(super) fn check_size<E>(size: u64) -> Result<(), ProveError<E>> {
+    if size > SIZE_MAX {
+        return Err(ProveError::OutOfRange {
+            asked: size,
+            size: SIZE_MAX,
+        });
+    }
+    Ok(())
+}
+
 /// Reads hashes and makes sure that as many came as were asked for.
-pub(super) fn read<S: HashSource + ?Sized>(
+pub(crate) fn read<S: HashSource + ?Sized>(
     source: &S,
     indexes: &[u64],
 ) -> Result<Vec<Digest>, ProveError<S::Error>> {
@@ -280,17 +293,17 @@ mod tests {
     use crate::tree::{MissingHash, Tree};
     use proptest::prelude::*;
 
-    const SIZE_MAX: u32 = 140;
+    const ENTRIES: u32 = 140;
 
     fn stored() -> Vec<Digest> {
         let mut tree = Tree::new();
-        let entries = naive::entries(SIZE_MAX);
+        let entries = naive::entries(ENTRIES);
         let stored = entries.iter().flat_map(|entry| tree.append(entry));
         stored.map(|stored| stored.hash).collect()
     }
 
     fn head(size: usize) -> TreeHead {
-        let entries = naive::entries(SIZE_MAX);
+        let entries = naive::entries(ENTRIES);
         TreeHead {
             size: size as u64,
             root: naive::root(&entries[..size]),
@@ -327,28 +340,27 @@ mod tests {
 
     #[test]
     fn every_inclusion_proof_is_that_of_rfc_6962() {
-        let (stored, entries) = (stored(), naive::entries(SIZE_MAX));
+        let (stored, entries) = (stored(), naive::entries(ENTRIES));
         for size in 1..=70 {
+            let head = head(size);
             for index in 0..size {
                 let proof = prove_inclusion(&stored, index as u64, size as u64).unwrap();
                 assert_eq!(proof, naive::path(index, &entries[..size]));
                 let leaf = leaf_hash(&entries[index]);
-                assert_eq!(
-                    verify_inclusion(&proof, &head(size), index as u64, leaf),
-                    Ok(())
-                );
+                assert_eq!(verify_inclusion(&proof, &head, index as u64, leaf), Ok(()));
             }
         }
     }
 
     #[test]
     fn every_consistency_proof_is_that_of_rfc_6962() {
-        let (stored, entries) = (stored(), naive::entries(SIZE_MAX));
+        let (stored, entries) = (stored(), naive::entries(ENTRIES));
+        let heads: Vec<TreeHead> = (0..=70).map(head).collect();
         for new in 1..=70 {
             for old in 1..=new {
                 let proof = prove_consistency(&stored, old as u64, new as u64).unwrap();
                 assert_eq!(proof, naive::consistency(old, &entries[..new]));
-                assert_eq!(verify_consistency(&proof, &head(old), &head(new)), Ok(()));
+                assert_eq!(verify_consistency(&proof, &heads[old], &heads[new]), Ok(()));
             }
         }
     }
@@ -378,6 +390,12 @@ mod tests {
         assert_eq!(prove_inclusion(&stored(), 9, 9), Err(out));
         let out = ProveError::OutOfRange { asked: 10, size: 9 };
         assert_eq!(prove_consistency(&stored(), 10, 9), Err(out));
+        let beyond = Err(ProveError::OutOfRange {
+            asked: u64::MAX,
+            size: SIZE_MAX,
+        });
+        assert_eq!(prove_inclusion(&stored(), 0, u64::MAX), beyond);
+        assert_eq!(prove_consistency(&stored(), 1, u64::MAX), beyond);
         let leaf = leaf_hash(b"entry 0");
         let out = Err(ProofError::OutOfRange { asked: 9, size: 9 });
         assert_eq!(verify_inclusion(&[], &head(9), 9, leaf), out);
@@ -426,9 +444,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_spoiled_inclusion_proof_proves_nothing(size in 1..=SIZE_MAX as usize, at: prop::sample::Index) {
+        fn a_spoiled_inclusion_proof_proves_nothing(size in 1..=ENTRIES as usize, at: prop::sample::Index) {
             let index = at.index(size);
-            let entries = naive::entries(SIZE_MAX);
+            let entries = naive::entries(ENTRIES);
             let leaf = leaf_hash(&entries[index]);
             let (head, index) = (head(size), index as u64);
             let proof = prove_inclusion(&stored(), index, head.size).unwrap();
@@ -443,7 +461,7 @@ mod tests {
         }
 
         #[test]
-        fn a_spoiled_consistency_proof_proves_nothing(size in 2..=SIZE_MAX as usize, at: prop::sample::Index) {
+        fn a_spoiled_consistency_proof_proves_nothing(size in 2..=ENTRIES as usize, at: prop::sample::Index) {
             let (old, new) = (head(1 + at.index(size - 1)), head(size));
             let proof = prove_consistency(&stored(), old.size, new.size).unwrap();
             prop_assert_eq!(verify_consistency(&proof, &old, &new), Ok(()));
