@@ -14,6 +14,8 @@ pub mod due;
 pub mod effect;
 pub mod event;
 pub mod evolve;
+#[cfg(any(test, feature = "fixture"))]
+pub mod fixture;
 pub mod grant;
 pub mod ids;
 pub mod impact;
