@@ -6,11 +6,13 @@
 
 pub mod acting;
 pub mod actor;
+mod asking;
 pub mod catalog;
 pub mod command;
 pub mod decide;
 pub mod directory;
 pub mod due;
+pub mod duties;
 pub mod effect;
 pub mod event;
 pub mod evolve;
@@ -19,11 +21,14 @@ pub mod fixture;
 pub mod grant;
 pub mod ids;
 pub mod impact;
+mod matching;
+pub mod path;
 pub mod precheck;
 pub mod question;
 pub mod react;
 pub mod refusal;
 pub mod request;
+pub mod seats;
 pub mod state;
 pub mod text;
 pub mod time;

@@ -49,6 +49,8 @@ pub enum Refused {
     // asking
     #[error("none of your job roles may ask for `{privilege}`")]
     NotEligible { privilege: PrivilegeId },
+    #[error("your team may not ask for `{privilege}`")]
+    NotInTeam { privilege: PrivilegeId },
     #[error("the lesson `{lesson}` is missing or no longer counts")]
     LessonMissing { lesson: LessonId },
     #[error("`{privilege}` may not be held together with `{other}` (rule `{conflict}`)")]
@@ -107,6 +109,8 @@ pub enum Refused {
     NothingToExtend { grant: GrantId },
     #[error("it is not time yet")]
     TooEarly { due_at: Timestamp },
+    #[error("the rules have changed since this request was sent")]
+    RulesChanged { request: RequestId },
     #[error("the request has changed since you saw it")]
     Stale { request: RequestId },
     // consenting

@@ -11,6 +11,7 @@ use crate::{
     time::{Seconds, Timestamp},
 };
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is asked, as the requester wrote it.
@@ -166,6 +167,30 @@ pub struct History {
     pub held: BTreeMap<PrivilegeId, u32>,
     /// Grants that ended contained.
     pub violations: u32,
+}
+
+/// What a consent binds: SHA-256 of who asks, what, how much could go wrong, whose consent it takes and which edit this is.
+///
+/// # Panics
+///
+/// Never: plain values with text keys always serialise.
+pub fn request_digest(
+    requester: &PersonId,
+    ask: &Ask,
+    impact: &Impact,
+    stages: &[Stage],
+    revision: u32,
+) -> Digest {
+    let facts = serde_json::to_vec(&(requester, ask, impact, stages, revision));
+    #[expect(
+        clippy::expect_used,
+        reason = "plain values with text keys always serialise, and a digest of nothing would bind nothing"
+    )]
+    let facts = facts.expect("a request serialises");
+    let mut hasher = Sha256::new();
+    hasher.update(b"remit request digest v1\n");
+    hasher.update(facts);
+    Digest(hasher.finalize().into())
 }
 
 impl Request {

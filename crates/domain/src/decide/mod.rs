@@ -1,6 +1,7 @@
 //! From a command to the events that follow, or the reason they don't. Pure: the same state, command and context give the same
 //! answer on every machine and at every replay. The domain's own rules speak first, because they can say best what to do; the
 //! policies may then still say no, never yes.
+mod agreed;
 mod bundle;
 mod consent;
 mod directory;
@@ -11,13 +12,18 @@ mod submit;
 mod talk;
 pub mod usage;
 
+pub use bundle::GOVERNANCE;
+
 use crate::{
     actor::Context,
     command::{Command, Given},
     event::Event,
+    ids::RequestId,
     question::question,
     refusal::Refused,
+    request::Request,
     state::State,
+    time::Timestamp,
     verdict::{Outcome, Verdict},
 };
 
@@ -161,4 +167,13 @@ fn by_domain(state: &State, command: &Command, context: &Context) -> Result<Vec<
             comment,
         } => review::review(state, *grant, *finding, comment, context),
     }
+}
+
+/// A request that still waits. Its time may be over before the timer said so.
+fn open_request(state: &State, id: RequestId, now: Timestamp) -> Result<&Request, Refused> {
+    let open = state
+        .requests
+        .get(&id)
+        .filter(|request| now < request.expires_at);
+    open.ok_or(Refused::NoOpenRequest { request: id })
 }
