@@ -5,7 +5,7 @@ use crate::{
     remit::{self, Demo},
     shell, tidy, tree,
 };
-use anyhow::Result;
+use anyhow::{Result, bail};
 use std::process::Command;
 
 /// Every suite whose files exist.
@@ -75,6 +75,9 @@ pub(super) const SUITES: &[Suite] = &[
 /// Compiles the tests that need real platforms.
 const REAL_PLATFORMS: &str = "remit/real-platforms";
 
+/// Readers of the code's documentation read private items too.
+const RUSTDOC_FLAGS: &str = "--deny warnings --allow rustdoc::private_intra_doc_links";
+
 /// Cargo in the top folder, with the lock file as it is.
 fn cargo(words: &[&str]) -> Command {
     let mut command = Command::new("cargo");
@@ -128,26 +131,47 @@ fn tour() -> Result<()> {
     shell::run(&mut command)
 }
 
+/// One file after another: they share a demo and a machine of two cores.
 fn browser() -> Result<()> {
     let demo = Demo::start("browser")?;
-    let tests = tree::files_below(&tree::root().join("tests/browser"))?
+    let folder = tree::root().join("tests/browser");
+    let chromium = install::chromium()?;
+    let driver = install::browser_driver()?;
+    let shots = tree::fresh_folder("target/shots")?;
+    let tests = tree::files_below(&folder)?
         .into_iter()
         .filter(|path| path.to_string_lossy().ends_with(".test.mjs"));
-    let mut command = Command::new("node");
-    command
-        .args(["--test", "--test-concurrency=1"])
-        .args(tests)
-        .current_dir(tree::root().join("tests/browser"))
-        .env("REMIT_TEST_URL", demo.url())
-        .env("REMIT_TEST_CHROMIUM", install::chromium()?)
-        .env("REMIT_TEST_DRIVER", install::browser_driver()?)
-        .env("REMIT_TEST_SHOTS", tree::fresh_folder("target/shots")?);
-    shell::run(&mut command)
+    let mut failed = Vec::new();
+    for test in tests {
+        let mut command = Command::new("node");
+        command
+            .arg("--test")
+            .arg(&test)
+            .current_dir(&folder)
+            .env("REMIT_TEST_URL", demo.url())
+            .env("REMIT_TEST_CHROMIUM", &chromium)
+            .env("REMIT_TEST_DRIVER", &driver)
+            .env("REMIT_TEST_SHOTS", &shots);
+        if let Err(error) = shell::run(&mut command) {
+            failed.push(format!("{error:#}"));
+        }
+    }
+    if !failed.is_empty() {
+        bail!("{}", failed.join("; "));
+    }
+    Ok(())
 }
 
 fn doc() -> Result<()> {
-    let mut command = cargo(&["doc", "--locked", "--quiet", "--workspace", "--no-deps"]);
-    shell::run(command.env("RUSTDOCFLAGS", "--deny warnings"))?;
+    let mut command = cargo(&[
+        "doc",
+        "--locked",
+        "--quiet",
+        "--workspace",
+        "--no-deps",
+        "--document-private-items",
+    ]);
+    shell::run(command.env("RUSTDOCFLAGS", RUSTDOC_FLAGS))?;
     shell::run(&mut cargo(&[
         "test",
         "--locked",
