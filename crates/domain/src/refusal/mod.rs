@@ -1,4 +1,7 @@
 //! Why the rules say no: which rule, why it exists, and the smallest change that would be allowed.
+mod fix;
+mod teach;
+
 use crate::ids::{
     AccountId, ConflictId, DutyId, GrantId, LessonId, PersonId, PrivilegeId, QuestionId, RequestId,
     RiskControlId, SeatId, TargetId,
