@@ -1,0 +1,142 @@
+//! How a database file is opened. The folder is nobody else's business: files are made readable for their owner only,
+//! and a file that can't be trusted is an error with its name, never a fresh start.
+use crate::{
+    error::{Fault, OpenError, RowError},
+    migrate,
+};
+use engine::ports::ReadError;
+use rusqlite::{Connection, OpenFlags, config::DbConfig};
+use std::{
+    fs::{File, OpenOptions},
+    io,
+    path::{Path, PathBuf},
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+/// How long SQLite waits for another connection of the same file.
+const BUSY_WAIT: Duration = Duration::from_secs(5);
+
+/// How a connection that writes is tuned: pragmas, run before the migrations.
+pub(crate) struct Tuning {
+    /// `PRAGMA` statements.
+    pub(crate) pragmas: &'static str,
+    /// The file's layouts, in order.
+    pub(crate) migrations: &'static [&'static str],
+}
+
+/// Opens `file` for writing, makes it if there is none, and brings it to the newest layout.
+pub(crate) fn open_writing(file: &Path, tuning: &Tuning) -> Result<Connection, OpenError> {
+    private(file).map_err(|source| OpenError::File {
+        file: file.to_owned(),
+        source,
+    })?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut db = connect(file, flags, tuning.pragmas)?;
+    migrate::migrate(&mut db, file, tuning.migrations)?;
+    Ok(db)
+}
+
+/// Opens `file`, which must exist at the newest layout, for reading only.
+fn open_reading(file: &Path, migrations: &[&str]) -> Result<Connection, OpenError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = connect(
+        file,
+        flags,
+        "PRAGMA query_only = ON; PRAGMA cache_size = -8192;",
+    )?;
+    migrate::expect_newest(&db, file, migrations)?;
+    Ok(db)
+}
+
+fn connect(file: &Path, flags: OpenFlags, pragmas: &str) -> Result<Connection, OpenError> {
+    let connected = || {
+        let db = Connection::open_with_flags(file, flags)?;
+        db.busy_timeout(BUSY_WAIT)?;
+        // a crafted schema or a slip in our own SQL can do less harm this way
+        db.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+        db.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+        db.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
+        db.execute_batch("PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY;")?;
+        db.execute_batch(pragmas)?;
+        Ok(db)
+    };
+    connected().map_err(|source| OpenError::Fault(Fault::new(file, source)))
+}
+
+/// Makes `file` if there is none, for its owner only; what SQLite lays beside it gets the same rights.
+pub(crate) fn private(file: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(file)
+}
+
+/// Connections that only read one file; whoever finds all of them busy waits for the next.
+#[derive(Debug)]
+pub(crate) struct Readers {
+    file: PathBuf,
+    idle: Mutex<Vec<Connection>>,
+    returned: Condvar,
+}
+
+/// Lends a connection and takes it back, also when the borrower fails.
+struct Lent<'a> {
+    readers: &'a Readers,
+    connection: Option<Connection>,
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        self.readers.idle().extend(self.connection.take());
+        self.readers.returned.notify_one();
+    }
+}
+
+impl Readers {
+    /// Opens `count` connections to `file`.
+    pub(crate) fn open(file: &Path, migrations: &[&str], count: usize) -> Result<Self, OpenError> {
+        let connections = (0..count).map(|_| open_reading(file, migrations));
+        Ok(Self {
+            file: file.to_owned(),
+            idle: Mutex::new(connections.collect::<Result<_, _>>()?),
+            returned: Condvar::new(),
+        })
+    }
+
+    /// Puts one question to the file; `what` says it in an error.
+    pub(crate) fn ask<T>(
+        &self,
+        what: &'static str,
+        question: impl FnOnce(&Connection) -> Result<T, RowError>,
+    ) -> Result<T, ReadError> {
+        let lent = self.lend();
+        let answer = lent.connection.as_ref().map(question);
+        // INVARIANT: `lend` returns with a connection
+        answer
+            .unwrap_or_else(|| Err(rusqlite::Error::InvalidQuery.into()))
+            .map_err(|error| error.reading(what, &self.file))
+    }
+
+    fn lend(&self) -> Lent<'_> {
+        let mut idle = self.idle();
+        loop {
+            if let Some(connection) = idle.pop() {
+                return Lent {
+                    readers: self,
+                    connection: Some(connection),
+                };
+            }
+            idle = self
+                .returned
+                .wait(idle)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
+        // a panic elsewhere can't leave a list of connections half changed
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

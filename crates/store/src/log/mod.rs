@@ -1,0 +1,92 @@
+//! The log: leaves, tree nodes, the head, and what lies beside them. One process writes it, any number may read it.
+mod lock;
+mod reader;
+mod writer;
+
+use crate::{
+    error::{Fault, OpenError},
+    file::{self, Readers, Tuning},
+};
+use engine::ports::{LogReader, LogWriter};
+use reader::Reader;
+use rusqlite::Connection;
+use std::{path::Path, sync::Arc};
+use writer::Writer;
+
+/// Connections that read the log at a time.
+const READERS: usize = 4;
+
+const MIGRATIONS: &[&str] = &[include_str!("../../migrations/log/0001_log.sql")];
+
+/// `synchronous = FULL` is the promise of an acknowledged entry: in WAL mode anything less may lose the last commits with the
+/// power. The checkpoint comes once in about 16 MiB, for it holds up the commit that it falls upon.
+const TUNING: Tuning = Tuning {
+    pragmas: "PRAGMA journal_mode = WAL;
+        PRAGMA synchronous = FULL;
+        PRAGMA foreign_keys = ON;
+        PRAGMA cache_size = -65536;
+        PRAGMA wal_autocheckpoint = 4000;
+        PRAGMA journal_size_limit = 67108864;",
+    migrations: MIGRATIONS,
+};
+
+/// Both sides of an open log.
+pub type OpenLog = (Arc<dyn LogReader>, Box<dyn LogWriter>);
+
+/// The log in a file of SQLite.
+#[derive(Debug)]
+pub struct SqliteLog;
+
+impl SqliteLog {
+    /// Opens the log at `file` (made if there is none) for the one process that writes it.
+    ///
+    /// # Errors
+    /// [`OpenError::InUse`] if another process writes it; else if the file can't be used, or its rows don't fit together.
+    pub fn open(file: &Path) -> Result<OpenLog, OpenError> {
+        let lock = lock::WriterLock::take(&file.with_extension("lock"))?;
+        let db = file::open_writing(file, &TUNING)?;
+        expect_whole(&db, file)?;
+        let reader = Reader::new(Readers::open(file, MIGRATIONS, READERS)?);
+        Ok((Arc::new(reader), Box::new(Writer::new(db, file, lock))))
+    }
+
+    /// Opens the log at `file` for reading only, also while another process writes it.
+    ///
+    /// # Errors
+    /// [`OpenError`] if there is none or it can't be used.
+    pub fn read(file: &Path) -> Result<Arc<dyn LogReader>, OpenError> {
+        Ok(Arc::new(Reader::new(Readers::open(
+            file, MIGRATIONS, READERS,
+        )?)))
+    }
+}
+
+/// The head, the leaves and the nodes were written in one transaction, so they tell the same size.
+fn expect_whole(db: &Connection, file: &Path) -> Result<(), OpenError> {
+    let failed = |source| OpenError::Fault(Fault::new(file, source));
+    let (size, leaves, nodes) = sizes(db).map_err(failed)?;
+    if leaves == size && nodes == ledger::tree::stored_count(size) {
+        return Ok(());
+    }
+    Err(OpenError::Fault(Fault::Inconsistent {
+        file: file.to_owned(),
+        table: "head",
+        row: format!("it tells {size} entries, and there are {leaves} with {nodes} nodes"),
+    }))
+}
+
+fn sizes(db: &Connection) -> rusqlite::Result<(u64, u64, u64)> {
+    db.query_row(
+        "SELECT
+            head.size,
+            (SELECT COALESCE(MAX(leaf.entry) + 1, 0) FROM leaf),
+            (SELECT COALESCE(MAX(node.place) + 1, 0) FROM node)
+        FROM head
+        WHERE head.one = 1",
+        [],
+        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+    )
+}
+
+#[cfg(test)]
+mod tests;

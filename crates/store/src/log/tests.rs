@@ -1,0 +1,435 @@
+use super::*;
+use crate::error::chain;
+use engine::ports::{Batch, CommitError, Head, KeptAnswer};
+use ledger::{
+    body::{PersonKey, SealedBody, seal},
+    digest::Digest,
+    tree::Tree,
+};
+use std::{
+    fs,
+    io::{Seek, SeekFrom, Write},
+    path::PathBuf,
+};
+use tempfile::TempDir;
+
+/// A log in a folder of its own, and the tree that the engine would hold.
+struct Desk {
+    folder: TempDir,
+    tree: Tree,
+}
+
+impl Desk {
+    fn new() -> Self {
+        Self {
+            folder: TempDir::new().unwrap(),
+            tree: Tree::new(),
+        }
+    }
+
+    fn file(&self) -> PathBuf {
+        self.folder.path().join("log.db")
+    }
+
+    fn open(&self) -> OpenLog {
+        SqliteLog::open(&self.file()).unwrap()
+    }
+
+    /// A batch of `leaves` on top of what was batched before.
+    fn batch(&mut self, leaves: &[&str]) -> Batch {
+        let expected_size = self.tree.size();
+        let hashes = leaves
+            .iter()
+            .flat_map(|leaf| self.tree.append(leaf.as_bytes()))
+            .collect();
+        let tree = self.tree.head();
+        Batch {
+            expected_size,
+            leaves: leaves.iter().map(|leaf| leaf.as_bytes().to_vec()).collect(),
+            hashes,
+            head: Head {
+                tree,
+                checkpoint: format!("checkpoint of {}", tree.size),
+            },
+            bodies: Vec::new(),
+            blobs: Vec::new(),
+            answers: Vec::new(),
+        }
+    }
+
+    fn reason(&self, error: &dyn std::error::Error) -> String {
+        chain(error).replace(&self.folder.path().display().to_string(), "DATA")
+    }
+}
+
+fn body(text: &str) -> SealedBody {
+    seal(
+        &PersonKey::from_bytes([7; 32]),
+        "p-ada",
+        [1; 32],
+        [2; 24],
+        text,
+    )
+    .unwrap()
+}
+
+fn answer(entry: u64) -> KeptAnswer {
+    KeptAnswer {
+        principal: "ada".into(),
+        key: format!("key {entry}"),
+        fingerprint: Digest::of(b"content"),
+        entry,
+    }
+}
+
+fn texts(leaves: Vec<Vec<u8>>) -> Vec<String> {
+    leaves
+        .into_iter()
+        .map(|leaf| String::from_utf8(leaf).unwrap())
+        .collect()
+}
+
+#[test]
+fn an_empty_log_has_the_root_of_nothing() {
+    let desk = Desk::new();
+    let (reader, _writer) = desk.open();
+    assert_eq!(
+        reader.head().unwrap(),
+        Head {
+            tree: Tree::new().head(),
+            checkpoint: String::new()
+        }
+    );
+    assert_eq!(reader.leaves(0, 10).unwrap(), Vec::<Vec<u8>>::new());
+}
+
+#[test]
+fn what_is_committed_is_read_back() {
+    let mut desk = Desk::new();
+    let (reader, mut writer) = desk.open();
+    let mut batch = desk.batch(&["a", "b", "c"]);
+    batch.bodies = vec![body("hello")];
+    batch.blobs = vec![(Digest::of(b"large"), b"large".to_vec())];
+    batch.answers = vec![answer(1)];
+    writer.commit(&batch).unwrap();
+
+    assert_eq!(reader.head().unwrap(), batch.head);
+    assert_eq!(texts(reader.leaves(0, 10).unwrap()), ["a", "b", "c"]);
+    assert_eq!(texts(reader.leaves(1, 1).unwrap()), ["b"]);
+    assert_eq!(
+        reader.hashes(&[2, 0]).unwrap(),
+        [batch.hashes[2].hash, batch.hashes[0].hash]
+    );
+    let kept = body("hello");
+    assert_eq!(reader.body(&kept.commitment).unwrap(), Some(kept));
+    assert_eq!(reader.body(&Digest::of(b"")).unwrap(), None);
+    assert_eq!(
+        reader.blob(&Digest::of(b"large")).unwrap(),
+        Some(b"large".to_vec())
+    );
+    assert_eq!(reader.blob(&Digest::of(b"")).unwrap(), None);
+    assert_eq!(reader.answer("ada", "key 1").unwrap(), Some(answer(1)));
+    assert_eq!(reader.answer("bob", "key 1").unwrap(), None);
+}
+
+#[test]
+fn a_missing_node_is_an_error() {
+    let desk = Desk::new();
+    let (reader, _writer) = desk.open();
+    assert_eq!(
+        desk.reason(&reader.hashes(&[0]).unwrap_err()),
+        "could not read nodes of the tree: table `node` of `DATA/log.db` holds a row that can't be: node 0 is missing"
+    );
+}
+
+#[test]
+fn a_batch_for_another_head_changes_nothing() {
+    let mut desk = Desk::new();
+    let (reader, mut writer) = desk.open();
+    writer.commit(&desk.batch(&["a"])).unwrap();
+    let mut stale = desk.batch(&["b"]);
+    writer.commit(&stale).unwrap();
+    let error = writer.commit(&stale).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the log has 2 entries where 1 were expected: another writer is at work"
+    );
+    assert!(matches!(
+        error,
+        CommitError::Conflict {
+            expected: 1,
+            found: 2
+        }
+    ));
+    stale.leaves.push(b"c".to_vec());
+    assert_eq!(
+        desk.reason(&writer.commit(&stale).unwrap_err()),
+        "the log could not be written: table `head` of `DATA/log.db` holds a row that can't be: 2 leaves with 2 nodes don't lead from 1 entries to 2"
+    );
+    assert_eq!(texts(reader.leaves(0, 10).unwrap()), ["a", "b"]);
+    writer.commit(&desk.batch(&["c"])).unwrap();
+    assert_eq!(reader.head().unwrap().tree.size, 3);
+}
+
+#[test]
+fn a_key_is_answered_once() {
+    let mut desk = Desk::new();
+    let (reader, mut writer) = desk.open();
+    let mut batch = desk.batch(&["a"]);
+    batch.answers = vec![answer(0), answer(0)];
+    assert_eq!(
+        desk.reason(&writer.commit(&batch).unwrap_err()),
+        "the log could not be written: `DATA/log.db` can't be read or written: UNIQUE constraint failed: answer.principal, answer.key: Error code 1555: constraint failed"
+    );
+    assert_eq!(reader.head().unwrap().tree.size, 0);
+    batch.answers.pop();
+    writer.commit(&batch).unwrap();
+    assert_eq!(reader.head().unwrap().tree.size, 1);
+}
+
+#[test]
+fn a_second_writer_is_turned_away_and_a_reader_is_not() {
+    let mut desk = Desk::new();
+    let (_, mut writer) = desk.open();
+    writer.commit(&desk.batch(&["a"])).unwrap();
+    let error = SqliteLog::open(&desk.file()).map(drop).unwrap_err();
+    assert_eq!(
+        desk.reason(&error),
+        "`DATA/log.lock` is held by another process: stop that one first"
+    );
+    let reader = SqliteLog::read(&desk.file()).unwrap();
+    writer.commit(&desk.batch(&["b"])).unwrap();
+    assert_eq!(texts(reader.leaves(0, 10).unwrap()), ["a", "b"]);
+    drop(writer);
+    assert_eq!(texts(reader.leaves(0, 10).unwrap()), ["a", "b"]);
+    drop(reader);
+    let reader = SqliteLog::read(&desk.file()).unwrap();
+    assert_eq!(reader.head().unwrap().tree.size, 2);
+    let (_, mut writer) = desk.open();
+    writer.commit(&desk.batch(&["c"])).unwrap();
+    assert_eq!(texts(reader.leaves(0, 10).unwrap()), ["a", "b", "c"]);
+}
+
+#[test]
+fn there_is_nothing_to_read_where_nobody_wrote() {
+    let desk = Desk::new();
+    let error = SqliteLog::read(&desk.file()).map(drop).unwrap_err();
+    assert_eq!(
+        desk.reason(&error),
+        "the database can't be opened: `DATA/log.db` can't be read or written: unable to open database file: DATA/log.db: Error code 14: unable to open database file"
+    );
+}
+
+/// Copies the files as a crash would leave them: nothing is closed, nothing is moved out of the write-ahead file.
+fn crash(desk: &Desk) -> Desk {
+    let after = TempDir::new().unwrap();
+    for name in ["log.db", "log.db-wal"] {
+        fs::copy(desk.folder.path().join(name), after.path().join(name)).unwrap();
+    }
+    Desk {
+        folder: after,
+        tree: desk.tree.clone(),
+    }
+}
+
+#[test]
+fn a_crash_between_batches_loses_nothing() {
+    let mut desk = Desk::new();
+    let (_, mut writer) = desk.open();
+    for n in 0..20_u64 {
+        let mut batch = desk.batch(&["a", "b"]);
+        batch.answers = vec![answer(2 * n)];
+        writer.commit(&batch).unwrap();
+        let mut after = crash(&desk);
+        let (reader, mut writer) = after.open();
+        assert_eq!(reader.head().unwrap(), batch.head);
+        assert_eq!(reader.leaves(0, 100).unwrap().len() as u64, 2 * n + 2);
+        assert_eq!(
+            reader.answer("ada", &format!("key {}", 2 * n)).unwrap(),
+            Some(answer(2 * n))
+        );
+        writer.commit(&after.batch(&["c"])).unwrap();
+    }
+}
+
+/// Cuts the write-ahead file at each of its frames and in the middle of each, as losing the power may.
+#[test]
+fn a_batch_is_there_whole_or_not_at_all() {
+    const FRAME: u64 = 24 + 4096;
+    let mut desk = Desk::new();
+    let (_, mut writer) = desk.open();
+    writer.commit(&desk.batch(&["a"])).unwrap();
+    writer.commit(&desk.batch(&["b", "c", "d"])).unwrap();
+    let whole = fs::metadata(desk.folder.path().join("log.db-wal"))
+        .unwrap()
+        .len();
+    let mut sizes = Vec::new();
+    for cut in (32..=whole).step_by(usize::try_from(FRAME / 2).unwrap()) {
+        let after = crash(&desk);
+        let wal = fs::OpenOptions::new()
+            .write(true)
+            .open(after.folder.path().join("log.db-wal"));
+        wal.unwrap().set_len(cut).unwrap();
+        // layouts are made in transactions too: before the first of them there is an empty file, which is a new log
+        let (reader, _writer) = after.open();
+        let size = reader.head().unwrap().tree.size;
+        assert_eq!(reader.leaves(0, 100).unwrap().len() as u64, size);
+        sizes.push(size);
+    }
+    sizes.dedup();
+    assert_eq!(sizes, [0, 1, 4]);
+}
+
+#[test]
+fn a_full_disk_is_told_and_nothing_is_written() {
+    let mut desk = Desk::new();
+    let lock = lock::WriterLock::take(&desk.folder.path().join("log.lock")).unwrap();
+    let db = file::open_writing(&desk.file(), &TUNING).unwrap();
+    let pages: u64 = db
+        .pragma_query_value(None, "page_count", |row| row.get(0))
+        .unwrap();
+    let quota = |db: &Connection, pages: u64| {
+        db.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
+            .unwrap();
+    };
+    quota(&db, pages + 2);
+    let mut writer = Writer::new(db, &desk.file(), lock);
+    let mut batch = desk.batch(&["a"]);
+    batch.blobs = vec![(Digest::of(b"large"), vec![1; 100_000])];
+    let error = writer.commit(&batch).unwrap_err();
+    assert_eq!(error.to_string(), "the disk of the log is full");
+    assert!(matches!(error, CommitError::Full));
+    let reader = SqliteLog::read(&desk.file()).unwrap();
+    assert_eq!(reader.head().unwrap().tree.size, 0);
+    quota(writer.connection(), 1_000_000);
+    writer.commit(&batch).unwrap();
+    assert_eq!(reader.head().unwrap(), batch.head);
+}
+
+#[test]
+fn after_a_doubtful_commit_the_next_one_settles_it() {
+    let mut desk = Desk::new();
+    let (reader, mut writer) = desk.open();
+    writer.commit(&desk.batch(&["a"])).unwrap();
+    let meddler = Connection::open(desk.file()).unwrap();
+    meddler
+        .execute_batch("ALTER TABLE leaf RENAME TO gone")
+        .unwrap();
+    let batch = desk.batch(&["b"]);
+    assert_eq!(
+        desk.reason(&writer.commit(&batch).unwrap_err()),
+        "the log could not be written: `DATA/log.db` can't be read or written: no such table: leaf: Error code 1: SQL logic error"
+    );
+    meddler
+        .execute_batch("ALTER TABLE gone RENAME TO leaf")
+        .unwrap();
+    drop(meddler);
+    writer.commit(&batch).unwrap();
+    assert_eq!(texts(reader.leaves(0, 10).unwrap()), ["a", "b"]);
+    // what was settled is in the database itself, not in the write-ahead file alone
+    fs::copy(desk.file(), desk.folder.path().join("copy.db")).unwrap();
+    let copy = SqliteLog::read(&desk.folder.path().join("copy.db")).unwrap();
+    assert_eq!(texts(copy.leaves(0, 10).unwrap()), ["a"]);
+}
+
+#[test]
+fn a_damaged_page_is_an_error_that_names_the_file() {
+    let mut desk = Desk::new();
+    let (_, mut writer) = desk.open();
+    let long = "x".repeat(3000);
+    let leaves = vec![long.as_str(); 50];
+    writer.commit(&desk.batch(&leaves)).unwrap();
+    drop(writer);
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .open(desk.file())
+        .unwrap();
+    let pages = file.metadata().unwrap().len() / 4096;
+    for page in pages - 20..pages {
+        file.seek(SeekFrom::Start(page * 4096)).unwrap();
+        file.write_all(&[0xff; 4096]).unwrap();
+    }
+    let reader = SqliteLog::read(&desk.file()).unwrap();
+    assert_eq!(
+        desk.reason(&reader.leaves(0, 100).unwrap_err()),
+        "could not read entries of the log: `DATA/log.db` is damaged: restore it from a backup: database disk image is malformed: Error code 11: database disk image is malformed"
+    );
+    drop(reader);
+    fs::write(
+        desk.file(),
+        "this is no database, although it is a file that can be read",
+    )
+    .unwrap();
+    assert_eq!(
+        desk.reason(&SqliteLog::open(&desk.file()).map(drop).unwrap_err()),
+        "the database can't be opened: `DATA/log.db` is damaged: restore it from a backup: file is not a database: Error code 26: file is not a database"
+    );
+}
+
+#[test]
+fn a_log_whose_tables_tell_different_sizes_is_not_opened() {
+    let mut desk = Desk::new();
+    let (_, mut writer) = desk.open();
+    writer.commit(&desk.batch(&["a", "b"])).unwrap();
+    drop(writer);
+    let meddler = Connection::open(desk.file()).unwrap();
+    let refused = meddler
+        .execute("DELETE FROM leaf WHERE entry = 1", [])
+        .unwrap_err();
+    assert_eq!(refused.to_string(), "leaves are only ever added");
+    meddler
+        .execute_batch("DROP TRIGGER a_leaf_is_never_removed; DELETE FROM leaf WHERE entry = 1")
+        .unwrap();
+    assert_eq!(
+        desk.reason(&SqliteLog::open(&desk.file()).map(drop).unwrap_err()),
+        "the database can't be opened: table `head` of `DATA/log.db` holds a row that can't be: it tells 2 entries, and there are 1 with 3 nodes"
+    );
+}
+
+#[test]
+fn a_gap_between_leaves_is_an_error() {
+    let mut desk = Desk::new();
+    let (reader, mut writer) = desk.open();
+    writer.commit(&desk.batch(&["a", "b", "c"])).unwrap();
+    let meddler = Connection::open(desk.file()).unwrap();
+    meddler
+        .execute_batch("DROP TRIGGER a_leaf_is_never_removed; DELETE FROM leaf WHERE entry = 1")
+        .unwrap();
+    assert_eq!(
+        desk.reason(&reader.leaves(0, 10).unwrap_err()),
+        "could not read entries of the log: table `leaf` of `DATA/log.db` holds a row that can't be: entry 1 is missing"
+    );
+}
+
+#[test]
+fn a_layout_from_the_future_is_left_alone() {
+    let desk = Desk::new();
+    drop(desk.open());
+    let future = Connection::open(desk.file()).unwrap();
+    future.pragma_update(None, "user_version", 9).unwrap();
+    let told = "`DATA/log.db` has layout 9 and this release knows up to 1: install the release that wrote it";
+    assert_eq!(
+        desk.reason(&SqliteLog::open(&desk.file()).map(drop).unwrap_err()),
+        told
+    );
+    assert_eq!(
+        desk.reason(&SqliteLog::read(&desk.file()).map(drop).unwrap_err()),
+        told
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn the_files_are_their_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let mut desk = Desk::new();
+    let (_, mut writer) = desk.open();
+    writer.commit(&desk.batch(&["a"])).unwrap();
+    for name in ["log.db", "log.db-wal", "log.lock"] {
+        let mode = fs::metadata(desk.folder.path().join(name))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(format!("{name} {:o}", mode & 0o777), format!("{name} 600"));
+    }
+}
