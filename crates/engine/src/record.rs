@@ -50,8 +50,8 @@ pub struct Refusal {
     pub message: String,
     /// Why the rule exists.
     pub why: String,
-    /// The smallest change that would be allowed.
-    pub fix: String,
+    /// What would be allowed instead, the smallest change first.
+    pub fix: Vec<String>,
 }
 
 /// A body that an entry commits to.

@@ -1,0 +1,164 @@
+//! A batch in the making: entries that are decided but not yet durable, and everybody who waits for them.
+use crate::{
+    handle::{Answer, Failed, IdempotencyKey, Submission},
+    ports::{Batch, Head, KeptAnswer},
+    record::{Outcome, Recorded},
+    rules::Known,
+};
+use domain::effect::Effect;
+use ledger::{
+    body::SealedBody,
+    checkpoint::Signer,
+    digest::Digest,
+    tree::{StoredHash, Tree},
+};
+use std::{collections::BTreeMap, sync::Arc};
+use tokio::sync::oneshot;
+
+/// Most entries of one batch.
+pub(crate) const ENTRIES_MAX: usize = 1_000;
+/// Most bytes of one batch; the last entry may go over it.
+pub(crate) const BYTES_MAX: usize = 4 * 1024 * 1024;
+
+pub(crate) type Reply = oneshot::Sender<Result<Answer, Failed>>;
+
+pub(crate) struct Draft {
+    first_entry: u64,
+    pub(crate) tree: Tree,
+    leaves: Vec<Vec<u8>>,
+    hashes: Vec<StoredHash>,
+    bodies: Vec<SealedBody>,
+    blobs: BTreeMap<Digest, Vec<u8>>,
+    answers: BTreeMap<(String, String), KeptAnswer>,
+    bytes: usize,
+    pub(crate) entries: Vec<Recorded>,
+    pub(crate) learned: Vec<Arc<Known>>,
+    pub(crate) effects: Vec<Effect>,
+    pub(crate) waiting: Vec<Waiting>,
+}
+
+/// Somebody who waits for the commit.
+pub(crate) struct Waiting {
+    pub(crate) reply: Reply,
+    pub(crate) answer: Promised,
+}
+
+/// What they will be told.
+pub(crate) enum Promised {
+    /// The answer of an entry of this draft.
+    Entry { entry: u64, repeated: bool },
+    /// An answer of an earlier entry, which counts only once a commit has gone well.
+    Earlier(Answer),
+}
+
+impl Draft {
+    pub(crate) fn new(tree: &Tree) -> Self {
+        Self {
+            first_entry: tree.size(),
+            tree: tree.clone(),
+            leaves: Vec::new(),
+            hashes: Vec::new(),
+            bodies: Vec::new(),
+            blobs: BTreeMap::new(),
+            answers: BTreeMap::new(),
+            bytes: 0,
+            entries: Vec::new(),
+            learned: Vec::new(),
+            effects: Vec::new(),
+            waiting: Vec::new(),
+        }
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.entries.len() >= ENTRIES_MAX || self.bytes >= BYTES_MAX
+    }
+
+    /// Whether nobody waits and nothing is to be written.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.waiting.is_empty()
+    }
+
+    /// The number of the next entry.
+    pub(crate) fn next_entry(&self) -> u64 {
+        self.tree.size()
+    }
+
+    /// The answer that this draft holds for a key.
+    pub(crate) fn answered(&self, key: &IdempotencyKey) -> Option<&KeptAnswer> {
+        self.answers.get(&(key.principal.clone(), key.key.clone()))
+    }
+
+    /// Appends a decided entry: `leaf` is hashed here, once, and stored as hashed.
+    pub(crate) fn append(&mut self, recorded: Recorded, leaf: Vec<u8>, submission: Submission) {
+        self.hashes.extend(self.tree.append(&leaf));
+        self.bytes += leaf.len();
+        self.leaves.push(leaf);
+        for body in submission.bodies {
+            self.bytes += body.ciphertext.len();
+            self.bodies.push(body);
+        }
+        for blob in submission.blobs {
+            self.bytes += blob.len();
+            self.blobs.insert(Digest::of(&blob), blob);
+        }
+        if let Some(key) = submission.idempotency {
+            let IdempotencyKey {
+                principal,
+                key,
+                fingerprint,
+            } = key;
+            let name = (principal.clone(), key.clone());
+            let kept = KeptAnswer {
+                principal,
+                key,
+                fingerprint,
+                entry: recorded.entry,
+            };
+            self.answers.insert(name, kept);
+        }
+        self.entries.push(recorded);
+    }
+
+    /// The answer of an entry of this draft.
+    pub(crate) fn answer(&self, entry: u64, repeated: bool) -> Option<Answer> {
+        let index = usize::try_from(entry.checked_sub(self.first_entry)?).ok()?;
+        self.entries
+            .get(index)
+            .map(|recorded| answer_of(recorded, repeated))
+    }
+
+    /// What is to be committed, with the checkpoint signed for just this head.
+    pub(crate) fn batch(&mut self, signer: &Signer) -> Batch {
+        let tree = self.tree.head();
+        Batch {
+            expected_size: self.first_entry,
+            leaves: std::mem::take(&mut self.leaves),
+            hashes: std::mem::take(&mut self.hashes),
+            head: Head {
+                checkpoint: signer.sign(&tree),
+                tree,
+            },
+            bodies: std::mem::take(&mut self.bodies),
+            blobs: std::mem::take(&mut self.blobs).into_iter().collect(),
+            answers: std::mem::take(&mut self.answers).into_values().collect(),
+        }
+    }
+}
+
+/// What is told about an entry.
+pub(crate) fn answer_of(recorded: &Recorded, repeated: bool) -> Answer {
+    let entry = recorded.entry;
+    match &recorded.record.outcome {
+        Outcome::Done(events) => Answer::Done {
+            entry,
+            at: recorded.at,
+            events: events.clone(),
+            repeated,
+        },
+        Outcome::Refused(refused) => Answer::Refused {
+            entry,
+            refused: refused.clone(),
+            repeated,
+        },
+    }
+}

@@ -1,0 +1,196 @@
+//! From a decision to the bytes of its entry and back: kind and stream follow from the command, so that a replay can tell
+//! whether an entry was filed where it belongs.
+use crate::record::{Outcome, Record, Recorded};
+use domain::{
+    command::Command,
+    event::Event,
+    ids::{Digest, GrantId, PlatformId},
+    time::Timestamp,
+};
+use ledger::leaf::{LEAF_VERSION, Leaf, LeafError};
+
+/// Why an entry can't be read as a decision.
+#[derive(Debug, thiserror::Error)]
+pub enum EntryError {
+    /// Not an entry at all.
+    #[error("entry `{entry}` can't be read")]
+    Leaf {
+        /// Which.
+        entry: u64,
+        /// What is wrong with it.
+        #[source]
+        source: LeafError,
+    },
+    /// Written by a release that knows more.
+    #[error(
+        "entry `{entry}` has layout `{version}` and this release reads `{LEAF_VERSION}`: use the release that wrote it, or a later one"
+    )]
+    Version {
+        /// Which.
+        entry: u64,
+        /// Its layout.
+        version: u16,
+    },
+    /// An entry, but not of a decision.
+    #[error("entry `{entry}` holds no decision that this release can read")]
+    Record {
+        /// Which.
+        entry: u64,
+        /// What is wrong with it.
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+/// The ledger's form of a digest.
+pub fn ledger_digest(digest: Digest) -> ledger::digest::Digest {
+    ledger::digest::Digest::from_bytes(digest.0)
+}
+
+/// The domain's form of a digest.
+pub fn domain_digest(digest: &ledger::digest::Digest) -> Digest {
+    Digest(*digest.as_bytes())
+}
+
+/// The kind of entry that a command makes, in kebab case.
+pub fn kind(command: &Command) -> &'static str {
+    match command {
+        Command::AdoptGenesis { .. } => "adopt-genesis",
+        Command::ProposeBundle { .. } => "propose-bundle",
+        Command::ConfirmBundle { .. } => "confirm-bundle",
+        Command::ChangeDirectory { .. } => "change-directory",
+        Command::SubmitRequest { .. } => "submit-request",
+        Command::EditRequest { .. } => "edit-request",
+        Command::WithdrawRequest { .. } => "withdraw-request",
+        Command::ApproveRequest { .. } => "approve-request",
+        Command::DenyRequest { .. } => "deny-request",
+        Command::AskRequester { .. } => "ask-requester",
+        Command::AnswerApprovers { .. } => "answer-approvers",
+        Command::EscalateRequest { .. } => "escalate-request",
+        Command::ExpireRequest { .. } => "expire-request",
+        Command::ActivateGrant { .. } => "activate-grant",
+        Command::ExpireGrant { .. } => "expire-grant",
+        Command::ReturnGrant { .. } => "return-grant",
+        Command::RevokeGrant { .. } => "revoke-grant",
+        Command::HoldGrant { .. } => "hold-grant",
+        Command::ResumeGrant { .. } => "resume-grant",
+        Command::ContainGrant { .. } => "contain-grant",
+        Command::IssueCredential { .. } => "issue-credential",
+        Command::RecordProvisioned { .. } => "record-provisioned",
+        Command::RecordProvisionFailed { .. } => "record-provision-failed",
+        Command::RecordRemoved { .. } => "record-removed",
+        Command::RecordRemovalFailed { .. } => "record-removal-failed",
+        Command::BeginUse { .. } => "begin-use",
+        Command::FinishUse { .. } => "finish-use",
+        Command::RecordActivity { .. } => "record-activity",
+        Command::ReviewGrant { .. } => "review-grant",
+    }
+}
+
+/// What an entry is about: `request/<uuid>`, `grant/<uuid>`, `platform/<id>`, `directory`, `bundle`; `request` alone for a
+/// request that was refused and so never got an id.
+pub fn stream(command: &Command, outcome: &Outcome) -> String {
+    match command {
+        Command::AdoptGenesis { .. }
+        | Command::ProposeBundle { .. }
+        | Command::ConfirmBundle { .. } => "bundle".to_owned(),
+        Command::ChangeDirectory { .. } => "directory".to_owned(),
+        Command::SubmitRequest { .. } => submitted(outcome),
+        Command::EditRequest { request, .. }
+        | Command::WithdrawRequest { request }
+        | Command::ApproveRequest { request, .. }
+        | Command::DenyRequest { request, .. }
+        | Command::AskRequester { request, .. }
+        | Command::AnswerApprovers { request, .. }
+        | Command::EscalateRequest { request }
+        | Command::ExpireRequest { request } => format!("request/{request}"),
+        Command::ActivateGrant { grant }
+        | Command::ExpireGrant { grant }
+        | Command::ReturnGrant { grant }
+        | Command::RevokeGrant { grant, .. }
+        | Command::HoldGrant { grant, .. }
+        | Command::ResumeGrant { grant, .. }
+        | Command::ContainGrant { grant, .. }
+        | Command::IssueCredential { grant, .. }
+        | Command::RecordProvisioned { grant, .. }
+        | Command::RecordProvisionFailed { grant, .. }
+        | Command::RecordRemoved { grant, .. }
+        | Command::RecordRemovalFailed { grant, .. }
+        | Command::FinishUse { grant, .. }
+        | Command::ReviewGrant { grant, .. } => format!("grant/{grant}"),
+        Command::BeginUse { attempt } => grant_or_platform(attempt.grant, &attempt.platform),
+        Command::RecordActivity { activity } => {
+            grant_or_platform(activity.grant, &activity.platform)
+        }
+    }
+}
+
+fn submitted(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Done(events) => events
+            .iter()
+            .find_map(|event| match event {
+                Event::RequestSubmitted { request, .. } => Some(format!("request/{request}")),
+                _ => None,
+            })
+            .unwrap_or_else(|| "request".to_owned()),
+        Outcome::Refused(_) => "request".to_owned(),
+    }
+}
+
+fn grant_or_platform(grant: Option<GrantId>, platform: &PlatformId) -> String {
+    match grant {
+        Some(grant) => format!("grant/{grant}"),
+        None => format!("platform/{platform}"),
+    }
+}
+
+impl Recorded {
+    /// The leaf of this entry.
+    ///
+    /// # Errors
+    /// [`serde_json::Error`] if the record has no form in JSON.
+    pub fn leaf(&self, engine_version: &str) -> Result<Leaf, serde_json::Error> {
+        Ok(Leaf {
+            v: LEAF_VERSION,
+            kind: self.kind.clone(),
+            stream: self.stream.clone(),
+            at: self.at.0,
+            engine: engine_version.to_owned(),
+            bundle: self.bundle.map(ledger_digest),
+            record: serde_json::to_value(&self.record)?,
+        })
+    }
+
+    /// Reads an entry from its leaf.
+    ///
+    /// # Errors
+    /// [`EntryError`] if it is of another layout, or not of a decision.
+    pub fn from_leaf(entry: u64, leaf: Leaf) -> Result<Self, EntryError> {
+        if leaf.v != LEAF_VERSION {
+            return Err(EntryError::Version {
+                entry,
+                version: leaf.v,
+            });
+        }
+        let record: Record = serde_json::from_value(leaf.record)
+            .map_err(|source| EntryError::Record { entry, source })?;
+        Ok(Self {
+            entry,
+            kind: leaf.kind,
+            stream: leaf.stream,
+            at: Timestamp(leaf.at),
+            bundle: leaf.bundle.as_ref().map(domain_digest),
+            record,
+        })
+    }
+
+    /// Reads an entry from its canonical bytes.
+    ///
+    /// # Errors
+    /// [`EntryError`] if they aren't the canonical bytes of a decision.
+    pub fn from_bytes(entry: u64, bytes: &[u8]) -> Result<Self, EntryError> {
+        let leaf = Leaf::decode(bytes).map_err(|source| EntryError::Leaf { entry, source })?;
+        Self::from_leaf(entry, leaf)
+    }
+}

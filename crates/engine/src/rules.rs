@@ -1,0 +1,250 @@
+//! The one place where a command is decided: who is behind it, what the policies say, what the domain decides. The writer and
+//! replay both call this, so that what is proved about the one holds for the other.
+use crate::record::{Outcome, Refusal};
+use domain::{
+    actor::{Actor, Context, Seed},
+    catalog::Catalog,
+    command::{Command, Given},
+    decide,
+    event::Event,
+    ids::{Digest, PersonId},
+    question::question,
+    refusal::Refused,
+    state::State,
+    time::Timestamp,
+    verdict::Verdict,
+};
+use policy::{
+    Evaluator, Reason,
+    bundle::{Bundle, unpack},
+};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// Most characters of a message, a why or a fix that are recorded.
+const WORDS_CHARS_MAX: usize = 2_000;
+
+/// Why packed bytes can't be the rules.
+#[derive(Debug, thiserror::Error)]
+pub enum BundleError {
+    /// Not a packed bundle.
+    #[error("the blob is not a packed bundle")]
+    Unpack(#[source] policy::bundle::UnpackError),
+    /// A bundle with mistakes.
+    #[error("the bundle has mistakes: {mistakes}")]
+    Mistakes {
+        /// All of them, one a line.
+        mistakes: String,
+    },
+}
+
+/// The bundles that entries of this log may name, read and ready to be asked.
+#[derive(Clone, Default)]
+pub(crate) struct Rules {
+    known: BTreeMap<Digest, Arc<Known>>,
+}
+
+/// One bundle, read.
+pub(crate) struct Known {
+    bundle: Digest,
+    catalog: Arc<Catalog>,
+    evaluator: Evaluator,
+}
+
+/// What came of one command.
+pub(crate) struct Decision {
+    pub(crate) person: Option<PersonId>,
+    pub(crate) verdict: Option<Verdict>,
+    pub(crate) outcome: Outcome,
+}
+
+impl Rules {
+    /// Reads a packed bundle.
+    pub(crate) fn read(packed: &[u8]) -> Result<Arc<Known>, BundleError> {
+        let files = unpack(packed).map_err(BundleError::Unpack)?;
+        let bundle = Bundle::load(&files).map_err(|mistakes| BundleError::Mistakes {
+            mistakes: lines(&mistakes),
+        })?;
+        Ok(Arc::new(Known {
+            bundle: bundle.digest,
+            catalog: Arc::clone(&bundle.catalog),
+            evaluator: Evaluator::new(&bundle),
+        }))
+    }
+
+    /// Makes a bundle known to rules and state.
+    pub(crate) fn learn(&mut self, state: &mut State, known: &Arc<Known>) {
+        state.learn(known.bundle, Arc::clone(&known.catalog));
+        self.known.insert(known.bundle, Arc::clone(known));
+    }
+
+    /// Whether a bundle is known.
+    pub(crate) fn knows(&self, bundle: Digest) -> bool {
+        self.known.contains_key(&bundle)
+    }
+
+    /// Undoes [`Self::learn`]: the command that brought the bundle was refused.
+    pub(crate) fn forget(&mut self, state: &mut State, known: &Known) {
+        state.catalogs.remove(&known.bundle);
+        self.known.remove(&known.bundle);
+    }
+
+    /// The reasons behind the names of policies, in their authors' words.
+    pub(crate) fn explain(&self, in_force: Option<Digest>, policies: &[String]) -> Vec<Reason> {
+        in_force
+            .and_then(|bundle| self.known.get(&bundle))
+            .map(|known| known.evaluator.explain(policies))
+            .unwrap_or_default()
+    }
+
+    /// What the policies in force say, where they are asked.
+    pub(crate) fn verdict(&self, state: &State, given: &Given, now: Timestamp) -> Option<Verdict> {
+        let question = question(state, given, now)?;
+        let known = self.known.get(&state.bundle?)?;
+        Some(known.evaluator.evaluate(&state.directory, &question))
+    }
+
+    /// Decides one command. Pure: equal arguments give equal answers, which is what replay rests on.
+    pub(crate) fn decide(
+        &self,
+        state: &State,
+        given: &Given,
+        seed: Seed,
+        now: Timestamp,
+    ) -> Decision {
+        let verdict = self.verdict(state, given, now);
+        let context = Context {
+            actor: given.actor.clone(),
+            verdict,
+            seed,
+            now,
+        };
+        let outcome = match decide::decide(state, &given.command, &context) {
+            Ok(events) => Outcome::Done(events),
+            Err(refused) => Outcome::Refused(self.refusal(state.bundle, &refused)),
+        };
+        Decision {
+            person: behind(state, &given.actor),
+            verdict: context.verdict,
+            outcome,
+        }
+    }
+
+    /// A refusal in words. What a policy refuses is told in the words of the policy's author.
+    pub(crate) fn refusal(&self, in_force: Option<Digest>, refused: &Refused) -> Refusal {
+        let reasons = match refused {
+            Refused::Policy { policies } => self.explain(in_force, policies),
+            _ => Vec::new(),
+        };
+        let mut whys: Vec<String> = reasons.iter().map(|reason| reason.why.clone()).collect();
+        let mut fixes: Vec<String> = reasons
+            .into_iter()
+            .filter_map(|reason| reason.fix)
+            .collect();
+        if whys.is_empty() {
+            whys.push(refused.why());
+        }
+        if fixes.is_empty() {
+            fixes = refused.fix();
+        }
+        Refusal {
+            rule: refused.rule().to_owned(),
+            message: bounded(&refused.to_string()),
+            why: bounded(&whys.join(" ")),
+            fix: fixes.iter().map(|fix| bounded(fix)).collect(),
+        }
+    }
+}
+
+fn lines(mistakes: &[policy::Mistake]) -> String {
+    let lines: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}
+
+/// The bundle that a command brings, if it brings one.
+pub(crate) fn brought(command: &Command) -> Option<Digest> {
+    match command {
+        Command::AdoptGenesis { bundle } | Command::ProposeBundle { bundle } => Some(*bundle),
+        _ => None,
+    }
+}
+
+/// The human behind an actor, as the directory has it.
+fn behind(state: &State, actor: &Actor) -> Option<PersonId> {
+    match actor {
+        Actor::Person { account, .. } => state.directory.accounts.get(account)?.person.clone(),
+        Actor::Gateway { .. } | Actor::Operator | Actor::System => None,
+    }
+}
+
+fn bounded(words: &str) -> String {
+    words.chars().take(WORDS_CHARS_MAX).collect()
+}
+
+/// Whether these events give power to somebody: what must not happen while the clock is in doubt.
+pub(crate) fn gives_power(events: &[Event]) -> bool {
+    events.iter().any(|event| match event {
+        Event::GrantScheduled { .. }
+        | Event::GrantActivated { .. }
+        | Event::GrantExtended { .. }
+        | Event::GrantResumed { .. }
+        | Event::CredentialIntended { .. }
+        | Event::UseAllowed { .. } => true,
+        // `CredentialIssued` is the result of a worker's job that was allowed before; what is issued on demand is told by its command
+        Event::CredentialIssued { .. }
+        | Event::BundleAdopted { .. }
+        | Event::BundleProposed { .. }
+        | Event::DirectoryChanged { .. }
+        | Event::RequestSubmitted { .. }
+        | Event::RequestEdited { .. }
+        | Event::RequestWithdrawn { .. }
+        | Event::RequestApproved { .. }
+        | Event::RequestDenied { .. }
+        | Event::RequestDiscussed { .. }
+        | Event::RequestEscalated { .. }
+        | Event::RequestExpired { .. }
+        | Event::GrantHeld { .. }
+        | Event::GrantEnded { .. }
+        | Event::GrantClosed { .. }
+        | Event::AlarmRaised { .. }
+        | Event::CredentialFailed { .. }
+        | Event::CredentialRemovalIntended { .. }
+        | Event::CredentialRemovalFailed { .. }
+        | Event::CredentialRemoved { .. }
+        | Event::UseRefused { .. }
+        | Event::UseFinished { .. }
+        | Event::ActivityRecorded { .. }
+        | Event::ReviewDue { .. }
+        | Event::GrantReviewed { .. } => false,
+    })
+}
+
+/// Whether a command must not be done while the clock is in doubt, whatever its events: it hands out a credential.
+pub(crate) fn hands_out(command: &Command) -> bool {
+    matches!(command, Command::IssueCredential { .. })
+}
+
+/// Whether a command is about ends, which are judged by the later reading of the clock.
+pub(crate) fn judges_an_end(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::ExpireGrant { .. }
+            | Command::ExpireRequest { .. }
+            | Command::BeginUse { .. }
+            | Command::IssueCredential { .. }
+            | Command::ResumeGrant { .. }
+    )
+}
+
+/// Whether a command takes power away: these go before all others.
+pub(crate) fn goes_first(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::RevokeGrant { .. }
+            | Command::HoldGrant { .. }
+            | Command::ContainGrant { .. }
+            | Command::ExpireGrant { .. }
+            | Command::ReturnGrant { .. }
+            | Command::RecordRemoved { .. }
+            | Command::RecordRemovalFailed { .. }
+    )
+}

@@ -1,0 +1,139 @@
+//! What the threads of the engine share: the committed state, the clock, and who listens.
+use crate::{
+    clock::TimeKeeper,
+    handle::Health,
+    jobs::Jobs,
+    ports::{GrantSignal, KeyStore, LogReader, Random},
+    rules::Rules,
+    vault::Vault,
+    views::Views,
+};
+use domain::{
+    acting::acting,
+    actor::Actor,
+    command::{Command, Given},
+    precheck::{Precheck, precheck_with},
+    refusal::Refused,
+    request::Ask,
+    state::State,
+};
+use std::sync::{
+    Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
+use tokio::sync::{Notify, broadcast, watch};
+
+pub(crate) struct Shared {
+    published: RwLock<Published>,
+    pub(crate) clock: TimeKeeper,
+    pub(crate) random: Arc<dyn Random>,
+    pub(crate) reader: Arc<dyn LogReader>,
+    pub(crate) keys: Arc<dyn KeyStore>,
+    pub(crate) views: Arc<dyn Views>,
+    pub(crate) vkey: String,
+    pub(crate) signals: broadcast::Sender<GrantSignal>,
+    pub(crate) projected: watch::Sender<u64>,
+    pub(crate) vault: Vault,
+    pub(crate) jobs: Jobs,
+    /// Wakes the writer.
+    pub(crate) wake: Notify,
+    entries: AtomicU64,
+    running: AtomicBool,
+}
+
+/// What the log says up to the last commit.
+#[derive(Clone)]
+pub(crate) struct Published {
+    pub(crate) state: State,
+    pub(crate) rules: Rules,
+}
+
+/// The parts of [`Shared`] that the start gathers.
+pub(crate) struct Parts {
+    pub(crate) published: Published,
+    pub(crate) clock: TimeKeeper,
+    pub(crate) random: Arc<dyn Random>,
+    pub(crate) reader: Arc<dyn LogReader>,
+    pub(crate) keys: Arc<dyn KeyStore>,
+    pub(crate) views: Arc<dyn Views>,
+    pub(crate) vkey: String,
+    pub(crate) entries: u64,
+    pub(crate) projected: u64,
+}
+
+/// Signals that a slow listener may lag behind; it then looks at every grant again.
+const SIGNALS_KEPT: usize = 1_024;
+
+impl Shared {
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self {
+            published: RwLock::new(parts.published),
+            clock: parts.clock,
+            random: parts.random,
+            reader: parts.reader,
+            keys: parts.keys,
+            views: parts.views,
+            vkey: parts.vkey,
+            signals: broadcast::channel(SIGNALS_KEPT).0,
+            projected: watch::channel(parts.projected).0,
+            vault: Vault::default(),
+            jobs: Jobs::default(),
+            wake: Notify::new(),
+            entries: AtomicU64::new(parts.entries),
+            running: AtomicBool::new(true),
+        }
+    }
+
+    pub(crate) fn published(&self) -> RwLockReadGuard<'_, Published> {
+        self.published
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn publish(&self) -> RwLockWriteGuard<'_, Published> {
+        self.published
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn entries(&self) -> u64 {
+        self.entries.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_entries(&self, entries: u64) {
+        self.entries.store(entries, Ordering::Release);
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.running.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_stopped(&self) {
+        self.running.store(false, Ordering::Release);
+    }
+
+    pub(crate) fn precheck(&self, actor: &Actor, ask: &Ask) -> Result<Precheck, Refused> {
+        let now = self.clock.read().starts;
+        let published = self.published();
+        let Published { state, rules } = &*published;
+        let person = acting(state, actor)?.person;
+        let given = Given {
+            actor: actor.clone(),
+            command: Command::SubmitRequest { ask: ask.clone() },
+        };
+        let verdict = rules.verdict(state, &given, now);
+        Ok(precheck_with(state, &person, ask, now, verdict.as_ref()))
+    }
+
+    pub(crate) fn health(&self) -> Health {
+        let (jobs, removals_failing) = self.jobs.count();
+        Health {
+            running: self.is_running(),
+            entries: self.entries(),
+            projected: *self.projected.borrow(),
+            clock: self.clock.read().doubt,
+            jobs,
+            removals_failing,
+        }
+    }
+}

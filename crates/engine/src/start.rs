@@ -1,0 +1,300 @@
+//! The start: the log is read from its first entry to its last, hashed again, compared with its signed head, and folded into the
+//! state. Nothing is decided on a log that isn't whole, or under a bundle that its own record hasn't adopted.
+use crate::{
+    clock::TimeKeeper,
+    draft::Draft,
+    entry::EntryError,
+    fold::{check_signature, fold},
+    handle::{Engine, Failed, Ports, Settings, Submission},
+    inbox::{Inbox, LANE_LENGTH},
+    ports::ReadError,
+    projecting::{BATCHES_MAX, Projecting},
+    record::Outcome,
+    rules::BundleError,
+    shared::{Parts, Published, Shared},
+    timers::Timers,
+    worker::Worker,
+    writer::Writer,
+};
+use domain::{
+    actor::Actor,
+    command::{Command, Given},
+    ids::Digest,
+    react::outstanding,
+};
+use ledger::checkpoint::{CheckpointError, VerifierKeyError};
+use policy::bundle::{hash, pack};
+use std::{
+    io,
+    sync::{Arc, mpsc as std_mpsc},
+    thread,
+};
+use tokio::sync::{Notify, mpsc};
+
+/// Why the engine doesn't start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The log can't be read.
+    #[error("the log can't be read")]
+    Read(#[source] ReadError),
+    /// The signing key has no verifying key: a defect.
+    #[error("the signing key has no usable verifying key")]
+    Key(#[source] VerifierKeyError),
+    /// The head isn't signed by our key.
+    #[error("the checkpoint of the log is not to be trusted")]
+    Checkpoint(#[source] CheckpointError),
+    /// The head doesn't fit the entries.
+    #[error("the log is damaged: {what}")]
+    Damaged {
+        /// What doesn't fit.
+        what: String,
+    },
+    /// An entry can't be read.
+    #[error("the log holds an entry that can't be read")]
+    Entry(#[source] EntryError),
+    /// A bundle that the log adopted is missing.
+    #[error("entry `{entry}` names the bundle `{bundle}`, which is not in the log's blobs")]
+    BundleMissing {
+        /// Which entry.
+        entry: u64,
+        /// Which bundle.
+        bundle: Digest,
+    },
+    /// A bundle can't be used.
+    #[error("the bundle `{bundle}` can't be used")]
+    Bundle {
+        /// Which.
+        bundle: Digest,
+        /// Why.
+        #[source]
+        source: BundleError,
+    },
+    /// The bundle given isn't the one in force.
+    #[error(
+        "the bundle given is `{given}` and the log has adopted `{in_force}`: have one person propose it with `remit bundle propose DIR` and another confirm it with `remit bundle confirm {given}`, or serve the adopted one"
+    )]
+    NotAdopted {
+        /// The one given.
+        given: Digest,
+        /// The one in force.
+        in_force: Digest,
+    },
+    /// The first bundle could not be adopted.
+    #[error("the first bundle could not be adopted: {message}")]
+    GenesisRefused {
+        /// Why.
+        message: String,
+    },
+    /// The first entry could not be written.
+    #[error("the first entry could not be written")]
+    Genesis(#[source] Failed),
+    /// The log could not be written at all.
+    #[error("the first entry could not be made durable")]
+    NotDurable,
+    /// The projections belong to another log, or to this one before it was cut.
+    #[error(
+        "the projections have followed {projected} entries and the log has {entries}: if the log is the right one, delete the file of the projections and start again"
+    )]
+    ProjectionsAhead {
+        /// Followed so far.
+        projected: u64,
+        /// In the log.
+        entries: u64,
+    },
+    /// There is no async runtime.
+    #[error("the engine needs a tokio runtime to start in")]
+    NoRuntime(#[source] tokio::runtime::TryCurrentError),
+    /// A thread could not be started.
+    #[error("a thread of the engine could not be started")]
+    Thread(#[source] io::Error),
+}
+
+/// The engine at work: whoever holds it stops it.
+#[derive(Debug)]
+pub struct Running {
+    engine: Engine,
+    stop_writer: Arc<Notify>,
+    stop_worker: Arc<Notify>,
+    worker: Option<tokio::task::JoinHandle<()>>,
+    threads: Vec<thread::JoinHandle<()>>,
+}
+
+impl Running {
+    /// Stops gracefully: running jobs are finished and reported, what waits is decided, projections catch up.
+    pub async fn stop(mut self) {
+        self.stop_worker.notify_one();
+        if let Some(worker) = self.worker.take() {
+            // a worker that panicked has nothing left to finish
+            let _ = worker.await;
+        }
+        self.stop_writer.notify_one();
+        let threads = std::mem::take(&mut self.threads);
+        let joined = tokio::task::spawn_blocking(move || {
+            for thread in threads {
+                let _ = thread.join();
+            }
+        });
+        let _ = joined.await;
+    }
+
+    /// Whether the engine still decides; a server that finds it doesn't should exit, so that a fresh start reads the log again.
+    pub fn is_alive(&self) -> bool {
+        self.engine.health().running
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop_writer.notify_one();
+        if let Some(worker) = &self.worker {
+            worker.abort();
+        }
+    }
+}
+
+impl Engine {
+    /// Reads the log, adopts the bundle if the log is empty, and starts to work. Call it inside a tokio runtime.
+    ///
+    /// # Errors
+    /// [`StartError`] if the log isn't whole, or hasn't adopted the bundle given.
+    pub fn start(ports: Ports, settings: Settings) -> Result<(Engine, Running), StartError> {
+        let runtime = tokio::runtime::Handle::try_current().map_err(StartError::NoRuntime)?;
+        let head = ports.reader.head().map_err(StartError::Read)?;
+        check_signature(&head, &settings.signer)?;
+        let folded = fold(ports.reader.as_ref(), &head)?;
+        let projected = not_ahead(ports.projector.projected(), head.tree.size)?;
+        let published = Published {
+            state: folded.state,
+            rules: folded.rules,
+        };
+        let shared = Arc::new(Shared::new(Parts {
+            published: published.clone(),
+            clock: TimeKeeper::start(ports.clock, folded.newest),
+            random: ports.random,
+            reader: ports.reader,
+            keys: ports.keys,
+            views: ports.views,
+            vkey: settings.signer.vkey(),
+            entries: head.tree.size,
+            projected,
+        }));
+        let (first, first_out) = mpsc::channel(LANE_LENGTH);
+        let (other, other_out) = mpsc::channel(LANE_LENGTH);
+        let (batches, batches_out) = std_mpsc::sync_channel(BATCHES_MAX);
+        let (stop_writer, stop_worker) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let mut writer = Writer {
+            shared: Arc::clone(&shared),
+            log: ports.writer,
+            signer: settings.signer,
+            engine_version: settings.engine_version,
+            tree: folded.tree,
+            state: published.state,
+            rules: published.rules,
+            timers: Timers::default(),
+            inbox: Inbox {
+                first: first_out,
+                other: other_out,
+                stop: Arc::clone(&stop_writer),
+            },
+            projector: batches,
+            unproven: false,
+        };
+        adopt(&mut writer, &settings.bundle)?;
+        let effects = outstanding(&writer.state);
+        shared.jobs.add(effects, shared.clock.monotonic_ms());
+        let projecting = Projecting {
+            projector: ports.projector,
+            shared: Arc::clone(&shared),
+            batches: batches_out,
+        };
+        let threads = threads(writer, projecting)?;
+        let engine = Engine {
+            shared,
+            first,
+            other,
+        };
+        let worker = Worker {
+            engine: engine.clone(),
+            connectors: Arc::new(ports.connectors),
+        };
+        let running = Running {
+            engine: engine.clone(),
+            stop_writer,
+            stop_worker: Arc::clone(&stop_worker),
+            worker: Some(runtime.spawn(worker.run(stop_worker))),
+            threads,
+        };
+        Ok((engine, running))
+    }
+}
+
+/// Projections that follow more than there is were made from another log.
+fn not_ahead(projected: u64, entries: u64) -> Result<u64, StartError> {
+    if projected > entries {
+        Err(StartError::ProjectionsAhead { projected, entries })
+    } else {
+        Ok(projected)
+    }
+}
+
+fn threads(
+    writer: Writer,
+    projecting: Projecting,
+) -> Result<Vec<thread::JoinHandle<()>>, StartError> {
+    let waiting = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .map_err(StartError::Thread)?;
+    Ok(vec![
+        spawn("remit-writer", move || writer.run(&waiting))?,
+        spawn("remit-projector", move || projecting.run())?,
+    ])
+}
+
+fn spawn(
+    name: &str,
+    run: impl FnOnce() + Send + 'static,
+) -> Result<thread::JoinHandle<()>, StartError> {
+    thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(run)
+        .map_err(StartError::Thread)
+}
+
+/// Adopts the first bundle as genesis; on a log that has one, refuses to serve another.
+fn adopt(writer: &mut Writer, files: &policy::bundle::BundleFiles) -> Result<(), StartError> {
+    let given = hash(files);
+    if let Some(in_force) = writer.state.bundle {
+        return if in_force == given {
+            Ok(())
+        } else {
+            Err(StartError::NotAdopted { given, in_force })
+        };
+    }
+    let mut submission = Submission::of(Given {
+        actor: Actor::Operator,
+        command: Command::AdoptGenesis { bundle: given },
+    });
+    submission.blobs.push(pack(files));
+    let mut draft = Draft::new(&writer.tree);
+    writer
+        .enter(&mut draft, submission)
+        .map_err(|failed| match failed {
+            Failed::Bundle(source) => StartError::Bundle {
+                bundle: given,
+                source,
+            },
+            failed => StartError::Genesis(failed),
+        })?;
+    if let Some(Outcome::Refused(refused)) =
+        draft.entries.first().map(|entry| &entry.record.outcome)
+    {
+        return Err(StartError::GenesisRefused {
+            message: refused.message.clone(),
+        });
+    }
+    if writer.commit(draft).is_break() || writer.unproven || writer.state.bundle != Some(given) {
+        return Err(StartError::NotDurable);
+    }
+    Ok(())
+}
