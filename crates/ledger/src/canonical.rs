@@ -83,13 +83,18 @@ pub(crate) fn same_bytes(given: &[u8], canonical: &[u8]) -> Result<(), Canonical
     Err(CanonicalError::NotCanonical { at: same.count() })
 }
 
-fn write_value(value: &Value, out: &mut Vec<u8>, depth: usize) -> Result<(), CanonicalError> {
+/// Appends the canonical bytes of `value`, nested at most `depth` levels.
+pub(crate) fn write_value(
+    value: &Value,
+    out: &mut Vec<u8>,
+    depth: usize,
+) -> Result<(), CanonicalError> {
     match value {
         Value::Null => out.extend_from_slice(b"null"),
         Value::Bool(true) => out.extend_from_slice(b"true"),
         Value::Bool(false) => out.extend_from_slice(b"false"),
         Value::Number(number) => {
-            out.extend_from_slice(integer(number)?.to_string().as_bytes());
+            write_integer(integer(number)?, out)?;
         }
         Value::String(text) => write_string(text, out)?,
         Value::Array(items) => {
@@ -133,23 +138,31 @@ fn write_object(
 }
 
 /// `serde_json` escapes exactly what RFC 8785 §3.2.2.2 asks for; a test below pins that.
-fn write_string(text: &str, out: &mut Vec<u8>) -> Result<(), CanonicalError> {
+pub(crate) fn write_string(text: &str, out: &mut Vec<u8>) -> Result<(), CanonicalError> {
     serde_json::to_writer(out, text).map_err(CanonicalError::Unserializable)
 }
 
-fn integer(number: &Number) -> Result<i64, CanonicalError> {
-    match number.as_i64() {
-        Some(integer) if integer.abs_diff(0) <= INTEGER_MAX.unsigned_abs() => Ok(integer),
-        Some(_) => Err(CanonicalError::OutOfRange {
-            number: number.to_string(),
-        }),
-        None if number.is_u64() => Err(CanonicalError::OutOfRange {
-            number: number.to_string(),
-        }),
-        None => Err(CanonicalError::NotAnInteger {
-            number: number.to_string(),
-        }),
+/// Appends an integer that every JSON reader holds exactly.
+pub(crate) fn write_integer(integer: i64, out: &mut Vec<u8>) -> Result<(), CanonicalError> {
+    if integer.unsigned_abs() > INTEGER_MAX.unsigned_abs() {
+        return Err(CanonicalError::OutOfRange {
+            number: integer.to_string(),
+        });
     }
+    out.extend_from_slice(integer.to_string().as_bytes());
+    Ok(())
+}
+
+fn integer(number: &Number) -> Result<i64, CanonicalError> {
+    number.as_i64().ok_or_else(|| {
+        let is_integer = number.is_u64();
+        let number = number.to_string();
+        if is_integer {
+            CanonicalError::OutOfRange { number }
+        } else {
+            CanonicalError::NotAnInteger { number }
+        }
+    })
 }
 
 #[cfg(test)]
