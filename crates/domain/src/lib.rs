@@ -23,6 +23,8 @@ pub mod ids;
 pub mod impact;
 mod matching;
 pub mod path;
+#[cfg(test)]
+mod play;
 pub mod precheck;
 pub mod question;
 pub mod react;

@@ -252,3 +252,6 @@ pub(super) fn has_a_say(
         Err(no_offer(&case, request, person))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -36,3 +36,82 @@ fn is_known(directory: &Directory, change: &DirectoryChange) -> bool {
         DirectoryChange::DelegationRemoved(id) => !directory.delegations.contains_key(id),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        command::{Command, DirectoryChange},
+        fixture::{id, person, text},
+        play::Play,
+    };
+
+    /// What the operator is told when these changes come one after the other.
+    #[track_caller]
+    fn check(changes: &[DirectoryChange], expected: &[&str]) {
+        let mut play = Play::new();
+        let give = |change: &DirectoryChange| {
+            play.give(
+                "operator",
+                &Command::ChangeDirectory {
+                    change: change.clone(),
+                },
+            )
+        };
+        let told: Vec<String> = changes.iter().map(give).collect();
+        assert_eq!(told, expected);
+    }
+
+    const AGAIN: &str = "no: this was recorded already";
+
+    #[test]
+    fn each_fact_is_recorded_once_and_a_name_may_be_new() {
+        let zoe = |name| DirectoryChange::Person {
+            person: person("zoe", "finance-analyst", ""),
+            name,
+            mail: None,
+        };
+        check(
+            &[
+                zoe(None),
+                zoe(None),
+                zoe(Some(text("Zoe"))),
+                DirectoryChange::PersonRemoved(id("zoe")),
+                zoe(None),
+            ],
+            &[
+                "directory-changed",
+                AGAIN,
+                "directory-changed",
+                "directory-changed",
+                "directory-changed",
+            ],
+        );
+        let gone = || {
+            [
+                DirectoryChange::PersonRemoved(id("zoe")),
+                DirectoryChange::AccountRemoved(id("zoe")),
+                DirectoryChange::GroupRemoved(id("zoo")),
+                DirectoryChange::DelegationRemoved(id("zoe-away")),
+            ]
+        };
+        check(&gone(), &[AGAIN; 4]);
+        let known = Play::new().state.directory;
+        check(
+            &[
+                DirectoryChange::Account(known.accounts[&id("ada")].clone()),
+                DirectoryChange::Group(known.groups[&id("soc")].clone()),
+                DirectoryChange::Delegation(known.delegations[&id("bob-away")].clone()),
+            ],
+            &[AGAIN; 3],
+        );
+    }
+
+    #[test]
+    fn the_directory_comes_from_the_operator() {
+        let change = DirectoryChange::PersonRemoved(id("bob"));
+        assert_eq!(
+            Play::new().give("ada", &Command::ChangeDirectory { change }),
+            "no: this is done by the broker itself or its operator, not by a person"
+        );
+    }
+}

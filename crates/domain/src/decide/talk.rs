@@ -98,3 +98,130 @@ pub(super) fn expire(
     }
     Ok(vec![Event::RequestExpired { request: id }])
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        command::Command,
+        fixture::{ask, text},
+        play::Play,
+    };
+
+    fn asked() -> Play {
+        let mut play = Play::new();
+        play.submit("ada", &ask("edit-flow"));
+        play
+    }
+
+    #[test]
+    fn approvers_ask_and_the_requester_answers() {
+        let mut play = asked();
+        let request = play.request();
+        let question = Command::AskRequester {
+            request,
+            text: text("which month?"),
+        };
+        let answer = Command::AnswerApprovers {
+            request,
+            text: text("October"),
+        };
+        assert_eq!(
+            play.give("ann", &question),
+            "no: `ann` holds no duty that this stage of the request needs"
+        );
+        assert_eq!(
+            play.give("ada", &question),
+            "no: `ada` filed this request and cannot approve it"
+        );
+        assert_eq!(play.give("cyd", &question), "request-discussed");
+        assert_eq!(play.give("cyd", &answer), "no: `cyd` is not the requester");
+        assert_eq!(play.give("ada-alias", &answer), "request-discussed");
+        let turns = &play.state.requests[&request].conversation;
+        let told: Vec<String> = turns
+            .iter()
+            .map(|t| format!("{} {:?} {}", t.by, t.kind, t.text.chars))
+            .collect();
+        assert_eq!(told, ["cyd Question 12", "ada Answer 7"]);
+    }
+
+    #[test]
+    fn a_request_escalates_once_and_not_before_its_time() {
+        let mut play = asked();
+        let escalate = Command::EscalateRequest {
+            request: play.request(),
+        };
+        assert_eq!(
+            play.give("bob", &escalate),
+            "no: this is done by the broker itself or its operator, not by a person"
+        );
+        assert_eq!(play.give("system", &escalate), "no: it is not time yet");
+        assert_eq!(
+            play.approve("mia"),
+            "no: `mia` holds no duty that this stage of the request needs"
+        );
+        play.wait(60);
+        assert_eq!(
+            play.give("system", &escalate),
+            "escalated to bob+cyd+eve+fay+mia"
+        );
+        assert_eq!(
+            play.give("system", &escalate),
+            "no: this was recorded already"
+        );
+    }
+
+    #[test]
+    fn after_escalation_the_manager_of_a_data_owner_stands_in_as_one_voice_with_them() {
+        let mut play = asked();
+        play.wait(60);
+        play.give(
+            "system",
+            &Command::EscalateRequest {
+                request: play.request(),
+            },
+        );
+        assert_eq!(play.approve("mia"), "mia as cyd for owner");
+        assert_eq!(
+            play.approve("cyd"),
+            "no: `cyd` holds no duty that this stage of the request needs"
+        );
+        assert!(
+            play.approve("eve")
+                .contains("by eve+mia with data-owner+security")
+        );
+    }
+
+    #[test]
+    fn a_manager_never_stands_in_for_the_requester() {
+        let mut play = Play::new();
+        play.catalog(|catalog| {
+            for target in catalog.targets.values_mut() {
+                target.data_owner = crate::fixture::id("ada");
+            }
+        });
+        assert_eq!(
+            play.submit("ada", &ask("edit-flow")),
+            "no: not enough people could fill the seat `owner`: 1 more are needed"
+        );
+    }
+
+    #[test]
+    fn a_request_lapses_at_its_time_and_not_before() {
+        let mut play = asked();
+        let expire = Command::ExpireRequest {
+            request: play.request(),
+        };
+        play.wait(8 * 60 - 1);
+        assert_eq!(play.give("system", &expire), "no: it is not time yet");
+        play.wait(1);
+        assert_eq!(
+            play.give("ada", &expire),
+            "no: this is done by the broker itself or its operator, not by a person"
+        );
+        assert_eq!(play.give("system", &expire), "request-expired");
+        assert!(
+            play.give("system", &expire)
+                .starts_with("no: there is no open request")
+        );
+    }
+}
