@@ -32,6 +32,8 @@ pub mod refusal;
 pub mod request;
 pub mod seats;
 pub mod state;
+#[cfg(test)]
+mod story;
 pub mod text;
 pub mod time;
 pub mod verdict;

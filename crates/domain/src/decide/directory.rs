@@ -1,8 +1,9 @@
 //! Changes of the directory, put on record one by one. A fact that is on record already is no change, so an import can be run
 //! again and adds nothing.
+use super::grant::suspension;
 use crate::{
     acting::operator_only, actor::Context, command::DirectoryChange, directory::Directory,
-    event::Event, refusal::Refused, state::State,
+    event::Event, ids::PersonId, refusal::Refused, state::State,
 };
 
 pub(super) fn change(
@@ -14,9 +15,29 @@ pub(super) fn change(
     if is_known(&state.directory, change) {
         return Err(Refused::Repeated);
     }
-    Ok(vec![Event::DirectoryChanged {
+    let mut events = vec![Event::DirectoryChanged {
         change: change.clone(),
-    }])
+    }];
+    // whoever may no longer act can't go on using what they were lent, in any target
+    if let Some(person) = barred(change) {
+        events.extend(suspension(state, person));
+    }
+    Ok(events)
+}
+
+/// Who may not act any more after this change.
+fn barred(change: &DirectoryChange) -> Option<&PersonId> {
+    match change {
+        DirectoryChange::Person { person, .. } if !person.is_active() => Some(&person.id),
+        DirectoryChange::PersonRemoved(person) => Some(person),
+        DirectoryChange::Person { .. }
+        | DirectoryChange::Account(_)
+        | DirectoryChange::AccountRemoved(_)
+        | DirectoryChange::Group(_)
+        | DirectoryChange::GroupRemoved(_)
+        | DirectoryChange::Delegation(_)
+        | DirectoryChange::DelegationRemoved(_) => None,
+    }
 }
 
 fn is_known(directory: &Directory, change: &DirectoryChange) -> bool {

@@ -1,25 +1,26 @@
-//! The life of a grant after it was agreed. Every way out passes through [`ending`]: the end, then an intent to take back each
-//! credential that may exist, or the closing at once if nothing is left.
+//! The life of a grant after it was agreed: it begins, is held and goes on, and ends.
 //!
 //! A hold makes credentials in targets unusable too, in the simplest sound way: they are taken away, and a resumed grant gets a
 //! new one. Suspending them in place would need a second kind of read-back in every target. The clock runs on meanwhile.
+use super::ending::{Hand, ending, holding, policy_alarm};
 use crate::{
     acting::{acting, broker_only},
     actor::{Actor, Context},
+    asking::Look,
     catalog::Provisioning,
-    event::{Alarm, Event},
+    event::Event,
     grant::{
         CREDENTIALS_MAX, CredentialKind, EndReason, Grant, GrantState, GrantTerms, HoldReason,
     },
     ids::{CredentialId, GrantId, PersonId, RequestId},
+    path::SECURITY,
     refusal::Refused,
+    request::{Ask, RequestKind, Start},
     state::State,
     text::Text,
     time::{Seconds, Timestamp},
 };
-
-/// The duty that may step into any grant.
-pub(super) const SECURITY: &str = "security";
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The first of a decision's ids that are credentials.
 pub(super) const CREDENTIAL_IDS: u32 = 16;
@@ -208,7 +209,7 @@ pub(super) fn resume(
             return Err(Refused::NotOnHold);
         }
     }
-    if !may_act(state, &grant.terms.holder) {
+    if !state.directory.may_act(&grant.terms.holder) {
         return Err(Refused::Suspended {
             person: grant.terms.holder.clone(),
         });
@@ -247,88 +248,6 @@ pub(super) fn contain(
     }
 }
 
-/// Whose hand ended a grant, and their words.
-#[derive(Debug)]
-pub(super) struct Hand {
-    /// Who; `None` is the operator.
-    pub(super) by: Option<PersonId>,
-    /// Why.
-    pub(super) comment: Option<Text>,
-}
-
-/// The one way out. A grant whose time is over has expired, whoever ends it; a broken rule stays on record as such.
-pub(super) fn ending(
-    state: &State,
-    grant: &Grant,
-    wish: EndReason,
-    hand: Option<Hand>,
-    context: &Context,
-) -> Vec<Event> {
-    let id = grant.terms.id;
-    let over = grant
-        .state
-        .expires_at()
-        .is_some_and(|expires_at| expires_at <= context.now);
-    let (reason, hand) = match (&grant.state, wish) {
-        (GrantState::Held { because, .. }, _) if because.contains() => (EndReason::Contained, hand),
-        (_, EndReason::Contained) => (EndReason::Contained, hand),
-        _ if over => (EndReason::Expired, None),
-        _ => (wish, hand),
-    };
-    let (by, comment) = hand.map_or((None, None), |hand| (hand.by, hand.comment));
-    let mut events = vec![Event::GrantEnded {
-        grant: id,
-        reason,
-        by,
-        comment,
-    }];
-    events.extend(contained_alarm(grant, reason));
-    events.extend(review(state, grant, context.now));
-    events.extend(removals(grant));
-    if grant.is_gone() {
-        events.push(closing(grant, reason, context.now));
-    }
-    events
-}
-
-/// Not usable from here on: the hold, then an intent to take back each credential that may exist in a target.
-pub(super) fn holding(
-    grant: &Grant,
-    because: HoldReason,
-    by: Option<PersonId>,
-    comment: Option<Text>,
-) -> Vec<Event> {
-    let mut events = vec![Event::GrantHeld {
-        grant: grant.terms.id,
-        because,
-        by,
-        comment,
-    }];
-    events.extend(removals(grant));
-    events
-}
-
-/// The revocation certificate.
-pub(super) fn closing(grant: &Grant, reason: EndReason, ended_at: Timestamp) -> Event {
-    Event::GrantClosed {
-        grant: grant.terms.id,
-        reason,
-        ended_at,
-        removed: grant.credentials.keys().copied().collect(),
-    }
-}
-
-/// A policy that could not be evaluated is told at once.
-pub(super) fn policy_alarm(refused: &Refused) -> Option<Event> {
-    if let Refused::PolicyFailed { policies } = refused {
-        let policies = policies.clone();
-        return Some(Event::AlarmRaised {
-            alarm: Alarm::PolicyError { policies },
-        });
-    }
-    None
-}
-
 /// The grant, unless it is over.
 pub(super) fn live(state: &State, grant: GrantId) -> Result<&Grant, Refused> {
     let known = state
@@ -343,12 +262,6 @@ pub(super) fn live(state: &State, grant: GrantId) -> Result<&Grant, Refused> {
     }
 }
 
-/// Known and free to act.
-pub(super) fn may_act(state: &State, person: &PersonId) -> bool {
-    let known = state.directory.persons.get(person);
-    known.is_some_and(crate::directory::Person::is_active)
-}
-
 fn not_begun(grant: &Grant) -> Refused {
     match grant.state {
         GrantState::Scheduled { starts_at } => Refused::NotBegun { starts_at },
@@ -356,52 +269,6 @@ fn not_begun(grant: &Grant) -> Refused {
         GrantState::Held { .. } => Refused::OnHold,
         GrantState::Ended { at, .. } => Refused::Over { ended_at: at },
     }
-}
-
-fn removals(grant: &Grant) -> impl Iterator<Item = Event> {
-    // INVARIANT: an intended credential counts as made: its worker may have died between the target and the record
-    grant
-        .credentials
-        .values()
-        .filter(|credential| credential.is_live_in_target())
-        .map(|credential| Event::CredentialRemovalIntended {
-            grant: grant.terms.id,
-            credential: credential.id,
-        })
-}
-
-fn contained_alarm(grant: &Grant, reason: EndReason) -> Option<Event> {
-    match grant.state {
-        GrantState::Held { because, .. } if reason == EndReason::Contained => {
-            Some(Event::AlarmRaised {
-                alarm: Alarm::Contained {
-                    grant: grant.terms.id,
-                    because,
-                },
-            })
-        }
-        GrantState::Scheduled { .. }
-        | GrantState::Active { .. }
-        | GrantState::Held { .. }
-        | GrantState::Ended { .. } => None,
-    }
-}
-
-/// The mandatory review of an emergency or of high impact. It is due from the end, not from the closing: a target that
-/// doesn't answer must not keep anybody from looking.
-fn review(state: &State, grant: &Grant, now: Timestamp) -> Option<Event> {
-    let used = match grant.state {
-        GrantState::Active { .. } | GrantState::Held { .. } => true,
-        GrantState::Scheduled { .. } | GrantState::Ended { .. } => false,
-    };
-    let catalog = state.catalog()?;
-    let [_, high, _] = catalog.impact.bands;
-    let must = used && (grant.terms.break_glass || grant.terms.impact >= high);
-    must.then(|| Event::ReviewDue {
-        grant: grant.terms.id,
-        holder: grant.terms.holder.clone(),
-        due_at: now.plus(catalog.terms.review_within),
-    })
 }
 
 /// The durable intent that must be on record before anything is made in a target.
@@ -424,9 +291,9 @@ fn intent(terms: &GrantTerms, context: &Context) -> Option<Event> {
     })
 }
 
-fn is_security(state: &State, person: &PersonId, _now: Timestamp) -> bool {
-    let known = state.directory.persons.get(person);
-    known.is_some_and(|known| known.duties.iter().any(|duty| duty.as_str() == SECURITY))
+fn is_security(state: &State, person: &PersonId, now: Timestamp) -> bool {
+    let duties = state.directory.duties_at(person, now);
+    duties.keys().any(|duty| duty.as_str() == SECURITY)
 }
 
 /// Whoever may take a grant back: security, the data owner of a target, the governance owner, the operator.
@@ -444,12 +311,29 @@ fn revoker(state: &State, grant: &Grant, context: &Context) -> Result<Option<Per
     Err(Refused::NotToIntervene { person })
 }
 
-/// What consent can't promise: the holder may still act, the privilege still exists, and the policies of today say yes.
+/// What consent can't promise: that the rules about person, time and world still say yes when the time has come.
 fn still_allowed(state: &State, terms: &GrantTerms, context: &Context) -> Result<(), Refused> {
-    if !may_act(state, &terms.holder) {
-        return Err(Refused::Suspended {
-            person: terms.holder.clone(),
-        });
+    let ask = Ask {
+        privilege: terms.privilege.clone(),
+        targets: terms.targets.clone(),
+        duration: terms.duration,
+        start: Start::Now,
+        answers: BTreeMap::new(),
+        ticket: None,
+        confirmed: BTreeSet::new(),
+        kind: if terms.break_glass {
+            RequestKind::BreakGlass
+        } else {
+            RequestKind::New
+        },
+    };
+    Look::at(state, &terms.holder, &ask, None, context.now)?.check_again()?;
+    // policies rule over what people want; the clock wants nothing, but if they were asked, they are heard
+    match &context.verdict {
+        Some(verdict) => super::allowed(Some(verdict)),
+        None => Ok(()),
     }
-    super::allowed(context.verdict.as_ref())
 }
+
+#[cfg(test)]
+mod tests;

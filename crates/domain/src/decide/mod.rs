@@ -5,6 +5,7 @@ mod agreed;
 mod bundle;
 mod consent;
 mod directory;
+mod ending;
 pub mod grant;
 pub mod provision;
 mod review;

@@ -1,6 +1,9 @@
 //! Credentials: intended, made, taken back, read back. Workers report here; each report may come twice, late, or after the grant
 //! has ended, and none of that may leave anything behind in a target.
-use super::grant::{CREDENTIAL_IDS, closing, ending, live};
+use super::{
+    ending::{closing, ending},
+    grant::{CREDENTIAL_IDS, live},
+};
 use crate::{
     acting::{acting, broker_only},
     actor::Context,
@@ -226,3 +229,6 @@ fn removing(state: &State, of: (GrantId, CredentialId)) -> Result<(&Grant, &Cred
         CredentialState::Intended | CredentialState::Issued { .. } => Err(Refused::NotRemoving),
     }
 }
+
+#[cfg(test)]
+mod tests;

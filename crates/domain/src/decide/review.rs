@@ -1,7 +1,14 @@
 //! Looking back: was the use what the purpose said? Asked of somebody who neither used the grant nor let it be used.
 use crate::{
-    acting::acting, actor::Context, command::ReviewFinding, event::Event, ids::GrantId,
-    refusal::Refused, state::State, text::Text,
+    acting::acting,
+    actor::Context,
+    command::ReviewFinding,
+    event::Event,
+    grant::{Grant, GrantState},
+    ids::GrantId,
+    refusal::Refused,
+    state::State,
+    text::Text,
 };
 
 pub(super) fn review(
@@ -13,6 +20,11 @@ pub(super) fn review(
 ) -> Result<Vec<Event>, Refused> {
     let person = acting(state, &context.actor)?.person;
     let due = state.reviews.get(&grant).ok_or(Refused::NoReviewDue)?;
+    // nobody can say what the use was while it goes on
+    let ended = |grant: &Grant| matches!(grant.state, GrantState::Ended { .. });
+    if !state.grants.get(&grant).is_none_or(ended) {
+        return Err(Refused::NoReviewDue);
+    }
     let manages = state
         .directory
         .persons
@@ -32,3 +44,6 @@ pub(super) fn review(
         comment: comment.clone(),
     }])
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! Use of a grant at an enforcement point. A refused use of a known grant is an event too (`UseRefused`): who tried what is as
 //! much worth knowing as who did it. So this reads the verdict itself.
-use super::grant::{holding, may_act, policy_alarm};
+use super::ending::{holding, policy_alarm};
 use crate::{
     actor::{Actor, Context},
     command::{Activity, Attempt, UseOutcome},
@@ -20,7 +20,7 @@ pub fn judge(state: &State, attempt: &Attempt, context: &Context) -> Result<(), 
     let grant = presented(state, attempt)?;
     usable(grant, attempt, context)?;
     let terms = &grant.terms;
-    if !may_act(state, &terms.holder) {
+    if !state.directory.may_act(&terms.holder) {
         return Err(Refused::Suspended {
             person: terms.holder.clone(),
         });
@@ -187,7 +187,7 @@ fn refusal(grant: &Grant, attempt: &Attempt, refused: &Refused) -> Vec<Event> {
     let mut events = vec![Event::UseRefused {
         grant: Some(grant.terms.id),
         attempt: attempt.clone(),
-        rule: rule(refused),
+        rule: refused.rule().to_owned(),
     }];
     events.extend(policy_alarm(refused));
     let reaches_out = matches!(
@@ -206,17 +206,5 @@ fn refusal(grant: &Grant, attempt: &Attempt, refused: &Refused) -> Vec<Event> {
     events
 }
 
-/// The name of the rule that said no: that of its variant, in kebab case.
-fn rule(refused: &Refused) -> String {
-    let mut name = String::new();
-    for c in format!("{refused:?}").chars() {
-        if !c.is_ascii_alphabetic() {
-            break;
-        }
-        if c.is_ascii_uppercase() && !name.is_empty() {
-            name.push('-');
-        }
-        name.push(c.to_ascii_lowercase());
-    }
-    name
-}
+#[cfg(test)]
+mod tests;
