@@ -24,7 +24,7 @@ pub const BLOBS_FIELD: &str = "blobs";
 
 /// Member of the record listing the subjects whose key this entry reports destroyed: `[id]`.
 ///
-/// Only such an entry makes a body count as erased, and only for bodies of earlier entries.
+/// Only such an entry makes bodies count as erased, those of earlier entries; without one they are missing.
 pub const ERASED_FIELD: &str = "erased";
 
 /// One entry.

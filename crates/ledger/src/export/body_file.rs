@@ -17,7 +17,7 @@ pub enum BodyFile {
     Sealed(SealedBody),
     /// Readable by whoever holds the export.
     Opened(OpenedBody),
-    /// Its key was destroyed; an entry of the log must say so.
+    /// Its key was destroyed; it counts as erased only if a later entry of the log says so, else as missing.
     Erased(BodyRef),
     /// Not included, or lost; the reader is told how many.
     Missing(BodyRef),

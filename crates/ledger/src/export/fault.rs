@@ -149,18 +149,6 @@ pub enum Fault {
         /// Which entry of the log.
         entry: u64,
     },
-    /// A body marked as erased, though the log has no erasure of that person's key.
-    #[error(
-        "`{file}` is marked as erased, but after entry `{entry}` no entry records an erasure for `{subject}`"
-    )]
-    NotErased {
-        /// Which file.
-        file: String,
-        /// Which entry of the log.
-        entry: u64,
-        /// Whose body.
-        subject: String,
-    },
     /// A blob that an entry refers to is not there.
     #[error("`{file}`, which entry `{entry}` refers to, is missing")]
     BlobAbsent {
@@ -201,7 +189,6 @@ impl Fault {
             | Self::BodyUnreadable { file, .. }
             | Self::BodyAltered { file, .. }
             | Self::BodySwapped { file, .. }
-            | Self::NotErased { file, .. }
             | Self::BlobAbsent { file, .. }
             | Self::BlobAltered { file, .. } => file,
         }
@@ -228,7 +215,6 @@ impl Fault {
             | Self::BodyUnreadable { entry, .. }
             | Self::BodyAltered { entry, .. }
             | Self::BodySwapped { entry, .. }
-            | Self::NotErased { entry, .. }
             | Self::BlobAbsent { entry, .. }
             | Self::BlobAltered { entry, .. } => Some(*entry),
         }
