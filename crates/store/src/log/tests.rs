@@ -1,3 +1,4 @@
+//! What the log promises to its writer and readers, asked of real files.
 use super::*;
 use crate::error::chain;
 use engine::ports::{Batch, CommitError, Head, KeptAnswer};
