@@ -5,6 +5,7 @@
 //   data-ends="2026-11-23T12:15:00Z" a countdown: its text becomes "47 minutes left", the title "(47 min) ..."; 10, 2 and 0 minutes are announced
 //   button[data-pause-live][hidden] stops and resumes the parts that update by themselves
 //   button[data-copy="ID"][hidden]  copies the text of the element with that id
+//   form[data-submit-now]           is sent at once: a way through that needs a POST, with its button for those without scripts
 //   data-search                    gets the focus by "/", unless <body data-shortcuts="off">
 import { initAll } from './govuk-frontend.min.js';
 
@@ -89,6 +90,8 @@ for (const button of document.querySelectorAll('[data-copy]')) {
     announce('Copied');
   });
 }
+
+document.querySelector('form[data-submit-now]')?.requestSubmit();
 
 const FIELDS = 'input, select, textarea, [contenteditable]';
 document.addEventListener('keydown', (event) => {
