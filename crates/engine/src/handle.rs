@@ -202,8 +202,19 @@ pub struct Health {
     pub projected: u64,
     /// Why nothing new is allowed, if so.
     pub clock: Option<ClockDoubt>,
-    /// Credentials that wait to be made, renewed or taken away.
-    pub jobs: usize,
+    /// Commands that wait to be decided.
+    pub waiting: usize,
+    /// What is to be done in targets.
+    pub jobs: JobsHealth,
+}
+
+/// How the work in targets goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct JobsHealth {
+    /// Credentials to be made, renewed or taken away.
+    pub open: usize,
+    /// Those among them that are being worked on now.
+    pub running: usize,
     /// Those among them that are to be taken away and whose last try failed.
     pub removals_failing: usize,
 }
@@ -309,7 +320,16 @@ impl Engine {
 
     /// How the engine is.
     pub fn health(&self) -> Health {
-        self.shared.health()
+        let shared = &self.shared;
+        let waiting = [&self.first, &self.other].map(|lane| lane.max_capacity() - lane.capacity());
+        Health {
+            running: shared.is_running(),
+            entries: shared.entries(),
+            projected: *shared.projected.borrow(),
+            clock: shared.clock.read().doubt,
+            waiting: waiting.into_iter().sum(),
+            jobs: shared.jobs.health(),
+        }
     }
 
     /// Looks at the clock now instead of when the next timer is due: for a clock that was set, and for tests.

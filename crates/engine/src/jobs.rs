@@ -1,5 +1,6 @@
 //! What is to be done in targets: one slot for each credential, so that two jobs on the same one never run at once. Slots are
 //! derived from the state and bounded by it; a restart derives them again.
+use crate::handle::JobsHealth;
 use domain::{
     effect::Effect,
     ids::{CredentialId, GrantId},
@@ -170,11 +171,14 @@ impl Jobs {
         self.changed.notify_one();
     }
 
-    /// How many slots there are, and how many removals have failed at least once.
-    pub(crate) fn count(&self) -> (usize, usize) {
+    pub(crate) fn health(&self) -> JobsHealth {
         let slots = self.lock();
-        let failing = |slot: &&Slot| slot.task == Task::Remove && slot.failures > 0;
-        (slots.len(), slots.values().filter(failing).count())
+        let count = |of: fn(&Slot) -> bool| slots.values().filter(|slot| of(slot)).count();
+        JobsHealth {
+            open: slots.len(),
+            running: count(|slot| slot.run != Run::Waiting),
+            removals_failing: count(|slot| slot.task == Task::Remove && slot.failures > 0),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<(GrantId, CredentialId), Slot>> {
@@ -264,7 +268,7 @@ mod tests {
         // the failure is recorded, and its event asks for the removal again: that must not shorten the pause
         jobs.add(vec![remove(1)], 0);
         jobs.finish(work, Finished::AgainAfter(500), 0);
-        assert_eq!(jobs.count(), (1, 1));
+        assert_eq!(jobs.health().removals_failing, 1);
         assert_eq!(next(&jobs, 499), None);
         assert_eq!(jobs.pause(499), Duration::from_millis(1));
         assert_eq!(next(&jobs, 500), Some((Task::Remove, 1, 1)));
@@ -279,6 +283,6 @@ mod tests {
         jobs.finish(work, Finished::Done, 0);
         let work = jobs.next(0).unwrap();
         jobs.finish(work, Finished::Done, 0);
-        assert_eq!(jobs.count(), (0, 0));
+        assert_eq!(jobs.health(), JobsHealth::default());
     }
 }

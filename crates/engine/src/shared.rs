@@ -1,7 +1,6 @@
 //! What the threads of the engine share: the committed state, the clock, and who listens.
 use crate::{
     clock::TimeKeeper,
-    handle::Health,
     jobs::Jobs,
     ports::{GrantSignal, KeyStore, LogReader, Random},
     rules::Rules,
@@ -123,17 +122,5 @@ impl Shared {
         };
         let verdict = rules.verdict(state, &given, now);
         Ok(precheck_with(state, &person, ask, now, verdict.as_ref()))
-    }
-
-    pub(crate) fn health(&self) -> Health {
-        let (jobs, removals_failing) = self.jobs.count();
-        Health {
-            running: self.is_running(),
-            entries: self.entries(),
-            projected: *self.projected.borrow(),
-            clock: self.clock.read().doubt,
-            jobs,
-            removals_failing,
-        }
     }
 }

@@ -178,21 +178,14 @@ async fn a_command_with_a_key_is_done_once() {
 async fn a_key_counts_within_a_batch_as_well() {
     let world = World::start().await;
     let size = world.engine.health().entries;
-    world.ports.log.close_gate();
+    world.stand_still().await;
     let submit = |submission: Submission| {
         let engine = world.engine.clone();
         tokio::spawn(async move { engine.submit(submission).await })
     };
-    let held = submit(keyed("first", "a"));
-    let log = world.ports.log.clone();
-    tokio::task::spawn_blocking(move || log.wait_for_commit())
-        .await
-        .unwrap();
     let asked = [keyed("k", "soc"), keyed("k", "soc"), keyed("k", "other")].map(submit);
-    // all three are in the lane before the gate opens
-    tokio::task::yield_now().await;
+    world.waiting(3).await;
     world.ports.log.open_gate();
-    held.await.unwrap().unwrap();
     let mut answers = Vec::new();
     for asked in asked {
         answers.push(told(&asked.await.unwrap()));

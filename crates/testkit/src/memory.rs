@@ -15,6 +15,8 @@ use std::{
 /// What goes wrong with a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
+    /// Nothing: this commit goes well, the fault is for a later one.
+    None,
     /// It fails and nothing is stored.
     NotStored,
     /// It fails, yet all of it is stored.
@@ -146,7 +148,7 @@ impl LogWriter for MemoryLog {
         }
         let failed = || CommitError::Unknown("the disk said so".into());
         match fault {
-            None | Some(Fault::Conflict) => {
+            None | Some(Fault::None | Fault::Conflict) => {
                 self.store(batch);
                 Ok(())
             }

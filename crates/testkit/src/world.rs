@@ -7,8 +7,8 @@ use domain::{
     command::{Attempt, Command, DirectoryChange, Given},
     event::Event,
     fixture,
-    grant::GrantTerms,
-    ids::{GrantId, RequestId},
+    grant::{CredentialKind, GrantTerms},
+    ids::{CredentialId, GrantId, RequestId},
     request::{Ask, RequestKind},
     state::State,
 };
@@ -223,13 +223,27 @@ impl World {
         terms(&self.done(person(name), command).await)
     }
 
+    /// Opens a browser session at the gateway under a grant.
+    pub async fn open(&self, name: &str, grant: GrantId) -> CredentialId {
+        let kind = CredentialKind::GatewaySession;
+        let command = Command::IssueCredential { grant, kind };
+        let events = self.done(person(name), command).await;
+        events
+            .iter()
+            .find_map(|event| match event {
+                Event::CredentialIssued { credential, .. } => Some(*credential),
+                _ => None,
+            })
+            .unwrap()
+    }
+
     /// An attempt to use a grant of `edit-flow` at the gateway.
-    pub fn attempt(&self, grant: GrantId) -> Command {
+    pub fn attempt(&self, grant: GrantId, credential: CredentialId) -> Command {
         Command::BeginUse {
             attempt: Attempt {
                 gateway: fixture::gateway_id(),
                 grant: Some(grant),
-                credential: None,
+                credential: Some(credential),
                 platform: fixture::id("nodered"),
                 actions: [(fixture::id("flow.read"), fixture::id("nodered.invoices"))].into(),
                 method: "GET".to_owned(),
@@ -280,10 +294,51 @@ impl World {
         assert!(waited.await.is_ok(), "it never came to this: {what}");
     }
 
-    /// Waits until nothing is to be done in any target.
+    /// Waits until nothing is to be done in any target; time stands still.
     pub async fn idle(&self) {
-        self.until("no jobs are left", |world| world.engine.health().jobs == 0)
-            .await;
+        self.until("no jobs are left", |world| {
+            world.engine.health().jobs.open == 0
+        })
+        .await;
+    }
+
+    /// Waits until nothing is to be done in any target; time goes by while jobs wait to be tried again.
+    pub async fn idle_in_time(&self) {
+        self.until("no jobs are left", |world| {
+            let jobs = world.engine.health().jobs;
+            if jobs.open > 0 && jobs.running == 0 {
+                world.ports.clock.advance(100);
+                world.engine.wake();
+            }
+            jobs.open == 0
+        })
+        .await;
+    }
+
+    /// Waits until just this many commands wait to be decided.
+    pub async fn waiting(&self, commands: usize) {
+        self.until("so many commands wait", |world| {
+            world.engine.health().waiting == commands
+        })
+        .await;
+    }
+
+    /// Closes the gate of the log, and waits until a harmless command is at it: what is sent now waits in its lane.
+    pub async fn stand_still(&self) {
+        self.ports.log.close_gate();
+        let engine = self.engine.clone();
+        let command = Command::ChangeDirectory {
+            change: DirectoryChange::GroupRemoved(fixture::id("nobody")),
+        };
+        let given = Given {
+            actor: Actor::Operator,
+            command,
+        };
+        tokio::spawn(async move { engine.submit(Submission::of(given)).await });
+        let log = self.ports.log.clone();
+        tokio::task::spawn_blocking(move || log.wait_for_commit())
+            .await
+            .unwrap();
     }
 
     /// The committed state.
