@@ -73,7 +73,7 @@ pub(crate) fn persons(
                 names,
                 directory,
                 known,
-                &ties(directory, known, holder, now),
+                &ties(directory, known, &question.elevation, now),
             ),
             None => stranger(names, id),
         })
@@ -94,6 +94,7 @@ fn person(names: &Names, directory: &Directory, person: &Person, ties: &Ties<'_>
         pair("duties", set(&names.duty, &ties.duties)),
         pair("deputyFor", set(&names.person, &ties.deputy_for)),
         pair("deputyDuties", set(&names.duty, &ties.deputy_duties)),
+        pair("managerOf", set(&names.person, &ties.manager_of)),
         pair("lessons", set(&names.lesson, &ties.lessons)),
     ];
     if let Some(team) = &person.team {
@@ -118,6 +119,7 @@ fn stranger(names: &Names, id: &PersonId) -> Built {
         pair("duties", set(&names.duty, &none())),
         pair("deputyFor", set(&names.person, &none())),
         pair("deputyDuties", set(&names.duty, &none())),
+        pair("managerOf", set(&names.person, &none())),
         pair("lessons", set(&names.lesson, &none())),
     ];
     build(uid(&names.person, id.as_str()), pairs, [])

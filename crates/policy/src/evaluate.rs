@@ -26,6 +26,17 @@ pub const NOT_ASKED: &str = "remit.not-asked";
 /// Named in a verdict when who acts isn't in the directory.
 pub const UNKNOWN_PERSON: &str = "remit.unknown-person";
 
+/// A question in Cedar's own types.
+#[derive(Debug, Clone)]
+pub struct AsCedar {
+    /// Who wants to do what with which elevation, under which circumstances.
+    pub request: Request,
+    /// All policies of the bundle.
+    pub policies: PolicySet,
+    /// What they can look into.
+    pub entities: Entities,
+}
+
 /// Asks the policies of one bundle.
 #[derive(Debug)]
 pub struct Evaluator {
@@ -99,6 +110,17 @@ impl Evaluator {
             policies,
             errors,
         }
+    }
+
+    /// The question as Cedar itself would be asked it, with all policies of the bundle: for measurements and for tools that speak
+    /// Cedar. `None` if it can't be put.
+    pub fn as_cedar(&self, directory: &Directory, question: &PolicyQuestion) -> Option<AsCedar> {
+        let (request, _, entities) = self.ask(directory, question)?;
+        Some(AsCedar {
+            request,
+            policies: self.rules.policies.clone(),
+            entities,
+        })
     }
 
     /// What the policies named in a verdict say about themselves, in the order given.
