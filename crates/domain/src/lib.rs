@@ -21,6 +21,8 @@ pub mod fixture;
 pub mod grant;
 pub mod ids;
 pub mod impact;
+#[cfg(test)]
+mod invariants;
 mod matching;
 pub mod path;
 #[cfg(test)]
