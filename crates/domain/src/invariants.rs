@@ -363,6 +363,8 @@ impl Watched {
                 let more = Seconds::from_minutes(*minutes);
                 let context = system(self.now);
                 if let Ok(events) = extended(&self.state, grant_id(*n), request, more, &context) {
+                    let ends_at = self.state.grants[&grant_id(*n)].state.expires_at();
+                    assert!(ends_at > Some(self.now), "extended what is over");
                     self.fold(&events);
                 }
             }
@@ -519,5 +521,50 @@ proptest! {
         prop_assert!(world.state.grants.is_empty());
         prop_assert_eq!(outstanding(&world.state), []);
         prop_assert_eq!(next_due(&world.state), None);
+    }
+}
+
+/// Every kind of event there is, from the golden files.
+fn every_event() -> Vec<Event> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/events");
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .collect();
+    files.sort();
+    files
+        .iter()
+        .map(|path| serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap())
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(384))]
+
+    #[test]
+    fn events_in_an_order_that_no_rule_gives_neither_panic_nor_bring_an_end_back(
+        order in vec(any::<prop::sample::Index>(), 1..200)
+    ) {
+        let events = every_event();
+        let mut state = world();
+        let mut ended = None;
+        for index in order {
+            let event = index.get(&events);
+            evolve(&mut state, event, NOW);
+            let effects = react(&state, event);
+            prop_assert!(effects.is_sorted());
+            for effect in effects.iter().filter(|effect| !matches!(effect, Effect::Notify(_))) {
+                prop_assert!(outstanding(&state).contains(effect), "{effect:?} is not outstanding");
+            }
+            let grant = state.grants.values().next();
+            let now_ended = grant.and_then(|grant| match grant.state {
+                GrantState::Ended { reason, at } => Some((reason, at)),
+                GrantState::Scheduled { .. }
+                | GrantState::Active { .. }
+                | GrantState::Held { .. } => None,
+            });
+            prop_assert!(ended.is_none() || grant.is_none() || now_ended == ended);
+            ended = now_ended;
+        }
     }
 }
