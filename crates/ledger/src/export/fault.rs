@@ -100,6 +100,42 @@ pub enum Fault {
         /// How many entries.
         size: u64,
     },
+    /// An entry beyond the end of the log.
+    #[error("there is no entry `{entry}` among the `{size}` of this log")]
+    NoEntry {
+        /// Which entry was asked for.
+        entry: u64,
+        /// How many there are.
+        size: u64,
+    },
+    /// One entry and its proof, of which at least one was altered.
+    #[error(
+        "entry `{entry}` in `{file}` and the tiles above it do not lead to the signed root: verify the whole folder to learn which was altered"
+    )]
+    Unproven {
+        /// The file that holds the entry.
+        file: String,
+        /// Which entry of the log.
+        entry: u64,
+    },
+    /// Fewer entries than an earlier checkpoint speaks of.
+    #[error(
+        "the log has `{size}` entries and had `{earlier}` when the earlier checkpoint was signed: its end is lost"
+    )]
+    Shortened {
+        /// How many there are.
+        size: u64,
+        /// How many there were.
+        earlier: u64,
+    },
+    /// Other entries than an earlier checkpoint speaks of.
+    #[error(
+        "the first `{earlier}` entries are not those that the earlier checkpoint signed: there are two logs under one name"
+    )]
+    Forked {
+        /// How many the earlier checkpoint speaks of.
+        earlier: u64,
+    },
     /// Signed bytes that are no entry.
     #[error("entry `{entry}` in `{file}` is signed but can't be read")]
     Entry {
@@ -175,7 +211,12 @@ impl Fault {
     pub fn file(&self) -> &str {
         match self {
             Self::Unreadable(error) => &error.path,
-            Self::CheckpointNotText | Self::Checkpoint(_) | Self::Root { .. } => CHECKPOINT,
+            Self::CheckpointNotText
+            | Self::Checkpoint(_)
+            | Self::Root { .. }
+            | Self::NoEntry { .. }
+            | Self::Shortened { .. }
+            | Self::Forked { .. } => CHECKPOINT,
             Self::Missing { file }
             | Self::Unexpected { file }
             | Self::Length { file, .. }
@@ -183,6 +224,7 @@ impl Fault {
             | Self::Bundle { file, .. }
             | Self::Count { file, .. }
             | Self::Altered { file, .. }
+            | Self::Unproven { file, .. }
             | Self::Rewritten { file, .. }
             | Self::Entry { file, .. }
             | Self::BodyAbsent { file, .. }
@@ -205,10 +247,14 @@ impl Fault {
             | Self::Unexpected { .. }
             | Self::Length { .. }
             | Self::Hash { .. }
-            | Self::Root { .. } => None,
-            Self::Bundle { entry, .. }
+            | Self::Root { .. }
+            | Self::Shortened { .. }
+            | Self::Forked { .. } => None,
+            Self::NoEntry { entry, .. }
+            | Self::Bundle { entry, .. }
             | Self::Count { entry, .. }
             | Self::Altered { entry, .. }
+            | Self::Unproven { entry, .. }
             | Self::Rewritten { entry, .. }
             | Self::Entry { entry, .. }
             | Self::BodyAbsent { entry, .. }

@@ -8,6 +8,7 @@ mod body_file;
 mod entries;
 mod fault;
 mod log;
+mod prove;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -21,6 +22,7 @@ use crate::digest::Digest;
 pub use body_file::{BodyFile, BodyFileError};
 pub use entries::{Entries, Entry, entries};
 pub use fault::Fault;
+pub use prove::{TileHashes, check_continues, prove};
 pub use verify::{Verified, verify};
 
 /// The path of the checkpoint.

@@ -169,6 +169,11 @@ pub fn stored_index(level: u8, n: u64) -> u64 {
     tlog_tiles::stored_hash_index(level, n)
 }
 
+/// The level and number of the node whose place in the order of stored hashes is `index`.
+pub(crate) fn node_place(index: u64) -> (u8, u64) {
+    tlog_tiles::split_stored_hash_index(index)
+}
+
 /// How many hashes are stored for a tree of `size` entries.
 #[must_use]
 pub fn stored_count(size: u64) -> u64 {
