@@ -93,3 +93,90 @@ fn request_next(request: &Request) -> Timestamp {
         request.escalate_at.min(request.expires_at)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        event::Event,
+        fixture::{NOW, ask, terms},
+        grant::HoldReason,
+        story::{Story, grant_id},
+        time::Seconds,
+    };
+
+    fn minutes(minutes: u32) -> Timestamp {
+        NOW.plus(Seconds::from_minutes(minutes))
+    }
+
+    /// Names of the commands due so many minutes after the start of this world.
+    #[track_caller]
+    fn check(story: &Story, at: u32, expected: &str) {
+        let commands: Vec<String> = due(&story.state, minutes(at))
+            .iter()
+            .map(|command| format!("{command:?}"))
+            .map(|command| command.split(' ').next().unwrap_or_default().to_owned())
+            .collect();
+        assert_eq!(commands.join(" "), expected);
+    }
+
+    #[test]
+    fn ends_come_before_requests_and_requests_before_starts() {
+        let mut story = Story::lent(1, "ada", "edit-flow");
+        let submit = Command::SubmitRequest {
+            ask: ask("run-flow"),
+        };
+        story.person("ann", &submit);
+        story.fold(&[Event::GrantScheduled {
+            terms: terms(2, "ann", "read-invoices"),
+            starts_at: minutes(30),
+        }]);
+        assert_eq!(next_due(&story.state), Some(minutes(30)));
+        check(&story, 29, "");
+        check(&story, 30, "ActivateGrant");
+        check(&story, 60, "ExpireGrant EscalateRequest ActivateGrant");
+        check(&story, 480, "ExpireGrant ExpireRequest ActivateGrant");
+    }
+
+    #[test]
+    fn a_request_is_escalated_once_and_then_expires() {
+        let mut story = Story::new();
+        let submit = Command::SubmitRequest {
+            ask: ask("edit-flow"),
+        };
+        story.person("ada", &submit);
+        assert_eq!(next_due(&story.state), Some(minutes(60)));
+        story.minutes_later(60);
+        for command in due(&story.state, story.now) {
+            story.broker(&command);
+        }
+        assert_eq!(next_due(&story.state), Some(minutes(480)));
+        story.minutes_later(420);
+        for command in due(&story.state, story.now) {
+            assert_eq!(story.broker(&command), "request-expired");
+        }
+        assert_eq!(next_due(&story.state), None);
+    }
+
+    #[test]
+    fn a_broken_rule_is_contained_at_once_even_after_the_time_is_over() {
+        let mut story = Story::lent(1, "ada", "edit-flow");
+        story.minutes_later(59).fold(&[Event::GrantHeld {
+            grant: grant_id(1),
+            because: HoldReason::OutOfScope,
+            by: None,
+            comment: None,
+        }]);
+        assert_eq!(next_due(&story.state), Some(minutes(59)));
+        check(&story, 59, "ContainGrant");
+        check(&story, 90, "ContainGrant");
+    }
+
+    #[test]
+    fn a_grant_held_by_a_human_expires_on_its_clock() {
+        let mut story = Story::lent(1, "ada", "edit-flow");
+        story.person("bob", &crate::story::hold(1));
+        check(&story, 59, "");
+        check(&story, 60, "ExpireGrant");
+    }
+}

@@ -147,3 +147,179 @@ fn wanted(grant: &Grant, credential: &Credential) -> Option<Effect> {
         CredentialState::Removed => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        command::Command,
+        decide::decide,
+        fixture::{NOW, ask, by, system, terms, text},
+        grant::HoldReason,
+        story::{Story, grant_id, hold, resume, revoke},
+        time::{Seconds, Timestamp},
+    };
+
+    /// Effects in one line, without ids.
+    fn tell(effects: &[Effect]) -> String {
+        let line = |effect: &Effect| match effect {
+            Effect::Remove { .. } => "remove".to_owned(),
+            Effect::Contain { .. } => "contain".to_owned(),
+            Effect::Provision { .. } => "provision".to_owned(),
+            Effect::Renew { .. } => "renew".to_owned(),
+            Effect::Notify(Notice::Alarm(text)) => format!("alarm: {text}"),
+            Effect::Notify(notice) => {
+                let name = format!("{notice:?}");
+                name.split('(').next().unwrap_or_default().to_owned()
+            }
+        };
+        effects.iter().map(line).collect::<Vec<_>>().join(", ")
+    }
+
+    /// What `command` of `who` leads to, outside, and what would be done after a restart.
+    #[track_caller]
+    fn check(story: &mut Story, who: &str, command: &Command, expected: &str, after: &str) {
+        let context = match who {
+            "system" => system(story.now),
+            person => by(person, story.now),
+        };
+        let events = decide(&story.state, command, &context).unwrap();
+        let mut effects = Vec::new();
+        for event in &events {
+            story.fold(std::slice::from_ref(event));
+            effects.extend(react(&story.state, event));
+        }
+        assert_eq!(tell(&effects), expected);
+        assert_eq!(tell(&outstanding(&story.state)), after);
+    }
+
+    fn made(story: &Story, expires_at: Timestamp) -> Command {
+        Command::RecordProvisioned {
+            grant: grant_id(1),
+            credential: story.credential(1),
+            expires_at,
+        }
+    }
+
+    #[test]
+    fn a_role_is_provisioned_renewed_and_removed() {
+        let mut story = Story::new();
+        let starts_at = story.now;
+        let terms = terms(1, "ada", "read-invoices");
+        let request = terms.request;
+        story.fold(&[Event::GrantScheduled { terms, starts_at }]);
+        let activate = Command::ActivateGrant { grant: grant_id(1) };
+        check(
+            &mut story,
+            "system",
+            &activate,
+            "GrantChanged, provision",
+            "provision",
+        );
+        let ends_at = NOW.plus(Seconds::from_minutes(60));
+        let whole_seconds = Timestamp(ends_at.0 - 999);
+        let report = made(&story, whole_seconds);
+        check(&mut story, "system", &report, "", "");
+        let extended = Event::GrantExtended {
+            grant: grant_id(1),
+            request,
+            expires_at: NOW.plus(Seconds::from_minutes(90)),
+        };
+        story.fold(std::slice::from_ref(&extended));
+        let effects = tell(&react(&story.state, &extended));
+        assert_eq!(effects, "renew, RequestDecided, GrantChanged");
+        let report = made(&story, NOW.plus(Seconds::from_minutes(90)));
+        check(&mut story, "system", &report, "", "");
+        check(
+            &mut story,
+            "bob",
+            &revoke(1),
+            "GrantChanged, remove",
+            "remove",
+        );
+    }
+
+    #[test]
+    fn a_hold_removes_and_a_resumption_provisions_anew_while_the_old_one_is_still_being_removed() {
+        let mut story = Story::lent(1, "ada", "read-invoices");
+        check(
+            &mut story,
+            "bob",
+            &hold(1),
+            "GrantChanged, remove",
+            "remove",
+        );
+        check(
+            &mut story,
+            "bob",
+            &resume(1),
+            "remove, GrantChanged, provision",
+            "remove, provision",
+        );
+    }
+
+    #[test]
+    fn a_removal_that_failed_is_to_be_done_again_and_alarms_are_told_in_words() {
+        let mut story = Story::lent(1, "ada", "read-invoices");
+        let credential = story.credential(1);
+        story.person("bob", &revoke(1));
+        let failed = Command::RecordRemovalFailed {
+            grant: grant_id(1),
+            credential,
+            because: "timed out".to_owned(),
+        };
+        check(&mut story, "system", &failed, "remove", "remove");
+        check(&mut story, "system", &failed, "remove", "remove");
+        let grant = grant_id(1);
+        let told = format!(
+            "remove, alarm: credential {credential} of grant {grant} is still there after 3 attempts"
+        );
+        check(&mut story, "system", &failed, &told, "remove");
+    }
+
+    #[test]
+    fn a_rule_that_holds_a_grant_has_it_contained() {
+        let mut story = Story::lent(1, "ada", "edit-flow");
+        let held = Event::GrantHeld {
+            grant: grant_id(1),
+            because: HoldReason::OverBudget,
+            by: None,
+            comment: None,
+        };
+        story.fold(std::slice::from_ref(&held));
+        assert_eq!(tell(&react(&story.state, &held)), "contain, GrantChanged");
+        assert_eq!(tell(&outstanding(&story.state)), "contain");
+    }
+
+    #[test]
+    fn approvers_are_told_that_a_request_waits_and_the_requester_that_it_was_decided() {
+        let mut story = Story::new();
+        let submit = Command::SubmitRequest {
+            ask: ask("edit-flow"),
+        };
+        check(&mut story, "ada", &submit, "RequestWaits", "");
+        let (request, digest) = story
+            .state
+            .requests
+            .values()
+            .map(|request| (request.id, request.digest))
+            .next()
+            .unwrap();
+        let question = Command::AskRequester {
+            request,
+            text: text("which flow?"),
+        };
+        check(&mut story, "cyd", &question, "RequesterAsked", "");
+        let answer = Command::AnswerApprovers {
+            request,
+            text: text("the one of October"),
+        };
+        check(&mut story, "ada", &answer, "RequestWaits", "");
+        let deny = Command::DenyRequest {
+            request,
+            digest,
+            comment: text("try it in test"),
+        };
+        check(&mut story, "cyd", &deny, "RequestDecided", "");
+    }
+}
