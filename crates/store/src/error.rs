@@ -37,6 +37,9 @@ pub enum OpenError {
     /// It opened, and can't be used.
     #[error("the database can't be opened")]
     Fault(#[source] Fault),
+    /// The projections can't be held against the log they follow.
+    #[error("the log can't be read to open the projections")]
+    Log(#[source] ReadError),
 }
 
 /// Why an open file can't be read or written.

@@ -1,0 +1,239 @@
+//! The projector: follows entries in order and moves its position in the same transaction, so that following an entry twice,
+//! or stopping anywhere, changes nothing.
+use super::{
+    entry, grant, open, person, request,
+    sources::{ReadCatalog, Sources},
+    usage,
+};
+use crate::error::{OpenError, RowError};
+use domain::{catalog::Catalog, event::Event, text::Text};
+use engine::{
+    ports::{KeyStore, LogReader, Projector, ReadError},
+    record::{Outcome, Recorded},
+};
+use rusqlite::Connection;
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// Keeps the projections in a file of SQLite.
+pub struct SqliteProjector {
+    file: PathBuf,
+    db: Connection,
+    entries: u64,
+    sources: Sources,
+    /// Whether every write so far went well: only then may the next start trust the file without looking through it.
+    sound: bool,
+}
+
+impl fmt::Debug for SqliteProjector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteProjector")
+            .field("file", &self.file)
+            .field("entries", &self.entries)
+            .finish_non_exhaustive()
+    }
+}
+
+impl SqliteProjector {
+    /// Opens the projections at `file`; empty if there are none, or none that can be gone on with.
+    ///
+    /// # Errors
+    /// [`OpenError`] if the file or the log can't be used.
+    pub fn open(
+        file: &Path,
+        reader: Arc<dyn LogReader>,
+        keys: Arc<dyn KeyStore>,
+    ) -> Result<Self, OpenError> {
+        Self::open_with(file, reader, keys, super::sources::read_catalog)
+    }
+
+    pub(super) fn open_with(
+        file: &Path,
+        log: Arc<dyn LogReader>,
+        keys: Arc<dyn KeyStore>,
+        read_catalog: ReadCatalog,
+    ) -> Result<Self, OpenError> {
+        let (db, entries) = open::open(file, log.as_ref())?;
+        db.set_prepared_statement_cache_capacity(128);
+        let sources = Sources {
+            log,
+            keys,
+            read_catalog,
+            catalogs: BTreeMap::new(),
+        };
+        Ok(Self {
+            file: file.to_owned(),
+            db,
+            entries,
+            sources,
+            sound: true,
+        })
+    }
+
+    fn follow_all(&mut self, entries: &[Recorded]) -> Result<(), RowError> {
+        let from = self.entries;
+        let fresh = entries.iter().skip_while(|recorded| recorded.entry < from);
+        let transaction = self.db.transaction()?;
+        let mut to = from;
+        for recorded in fresh {
+            if recorded.entry != to {
+                let row = format!("entry {to} was to be followed, and {} came", recorded.entry);
+                return Err(RowError::inconsistent("position", row));
+            }
+            let catalog = self.sources.catalog(recorded.bundle)?;
+            let catalog = catalog.as_deref();
+            follow(&Step {
+                db: &transaction,
+                sources: &self.sources,
+                catalog,
+                recorded,
+            })?;
+            to += 1;
+        }
+        if to > from {
+            open::advance(&transaction, self.sources.log.as_ref(), from, to)?;
+            transaction.commit()?;
+            self.entries = to;
+        }
+        Ok(())
+    }
+}
+
+impl Projector for SqliteProjector {
+    fn projected(&self) -> u64 {
+        self.entries
+    }
+
+    fn project(&mut self, entries: &[Recorded]) -> Result<(), ReadError> {
+        self.follow_all(entries).map_err(|error| {
+            self.sound = false;
+            error.reading("the projections while following the log", &self.file)
+        })
+    }
+}
+
+impl Drop for SqliteProjector {
+    fn drop(&mut self) {
+        if self.sound
+            && let Err(error) = open::set_sound(&self.db, true)
+        {
+            tracing::warn!(%error, "the projections will be looked through at the next start");
+        }
+    }
+}
+
+/// One entry being followed.
+pub(super) struct Step<'a> {
+    pub(super) db: &'a Connection,
+    pub(super) sources: &'a Sources,
+    /// The catalog in force at this entry.
+    pub(super) catalog: Option<&'a Catalog>,
+    pub(super) recorded: &'a Recorded,
+}
+
+impl Step<'_> {
+    /// The words of a text of this entry; `None` once their person is erased.
+    pub(super) fn words(&self, text: &Text) -> Result<Option<String>, RowError> {
+        self.sources.words(self.recorded, text)
+    }
+
+    /// The events of this entry.
+    pub(super) fn events(&self) -> &[Event] {
+        match &self.recorded.record.outcome {
+            Outcome::Done(events) => events,
+            Outcome::Refused(_) => &[],
+        }
+    }
+}
+
+fn follow(step: &Step<'_>) -> Result<(), RowError> {
+    for event in step.events() {
+        apply(step, event)?;
+    }
+    // the line about the entry speaks of what its events made
+    entry::add(step)
+}
+
+#[expect(
+    clippy::too_many_lines,
+    reason = "one arm per event: the list is the point"
+)]
+fn apply(step: &Step<'_>, event: &Event) -> Result<(), RowError> {
+    let db = step.db;
+    match event {
+        Event::DirectoryChanged { change } => person::changed(step, change),
+        Event::RequestSubmitted { .. } => request::submitted(step, event),
+        Event::RequestEdited { .. } => request::edited(step, event),
+        Event::RequestWithdrawn { request } => request::closed(step, *request, "withdrawn"),
+        Event::RequestApproved {
+            request,
+            consent,
+            narrowed,
+        } => request::approved(step, *request, consent, narrowed.as_ref()),
+        Event::RequestDenied {
+            request,
+            by,
+            comment,
+        } => request::denied(step, *request, by, comment),
+        Event::RequestDiscussed { request, turn } => request::discussed(step, *request, turn),
+        Event::RequestEscalated { request, .. } => request::touch(db, *request, step.recorded.at),
+        Event::RequestExpired { request } => request::closed(step, *request, "expired"),
+        Event::GrantScheduled { terms, starts_at } => grant::scheduled(step, terms, *starts_at),
+        Event::GrantActivated { grant, expires_at } => grant::activated(step, *grant, *expires_at),
+        Event::GrantExtended {
+            grant,
+            request,
+            expires_at,
+        } => grant::extended(step, *grant, *request, *expires_at),
+        Event::GrantHeld { grant, .. } => grant::moved(db, *grant, "active", "held"),
+        Event::GrantResumed { grant, .. } => grant::moved(db, *grant, "held", "active"),
+        Event::GrantEnded { grant, reason, .. } => grant::ended(step, *grant, *reason),
+        Event::GrantClosed { grant, .. } => grant::closed(step, *grant),
+        Event::CredentialIntended {
+            grant, credential, ..
+        }
+        | Event::CredentialIssued {
+            grant, credential, ..
+        } => grant::has_credential(db, *grant, *credential),
+        Event::CredentialRemoved {
+            credential,
+            read_back,
+            ..
+        } => grant::read_back(db, *credential, read_back),
+        Event::UseAllowed {
+            use_id,
+            grant,
+            attempt,
+            ..
+        } => usage::allowed(step, *use_id, *grant, attempt),
+        Event::UseRefused {
+            grant,
+            attempt,
+            rule,
+        } => usage::refused(step, *grant, attempt, rule),
+        Event::UseFinished {
+            use_id,
+            grant,
+            outcome,
+        } => usage::finished(db, *use_id, *grant, outcome),
+        Event::ActivityRecorded { activity } => usage::told(step, activity),
+        Event::ReviewDue { grant, due_at, .. } => grant::review_due(db, *grant, *due_at),
+        Event::GrantReviewed {
+            grant,
+            by,
+            finding,
+            comment,
+        } => grant::reviewed(step, *grant, by, *finding, comment),
+        // these change no row but the line about their entry
+        Event::BundleAdopted { .. }
+        | Event::BundleProposed { .. }
+        | Event::AlarmRaised { .. }
+        | Event::CredentialFailed { .. }
+        | Event::CredentialRemovalIntended { .. }
+        | Event::CredentialRemovalFailed { .. } => Ok(()),
+    }
+}
