@@ -1,10 +1,6 @@
 //! The projector: follows entries in order and moves its position in the same transaction, so that following an entry twice,
 //! or stopping anywhere, changes nothing.
-use super::{
-    entry, grant, open, person, request,
-    sources::{ReadCatalog, Sources},
-    usage,
-};
+use super::{entry, grant, open, person, request, sources::Sources, usage};
 use crate::error::{OpenError, RowError};
 use domain::{catalog::Catalog, event::Event, text::Text};
 use engine::{
@@ -48,21 +44,11 @@ impl SqliteProjector {
         reader: Arc<dyn LogReader>,
         keys: Arc<dyn KeyStore>,
     ) -> Result<Self, OpenError> {
-        Self::open_with(file, reader, keys, super::sources::read_catalog)
-    }
-
-    pub(super) fn open_with(
-        file: &Path,
-        log: Arc<dyn LogReader>,
-        keys: Arc<dyn KeyStore>,
-        read_catalog: ReadCatalog,
-    ) -> Result<Self, OpenError> {
-        let (db, entries) = open::open(file, log.as_ref())?;
+        let (db, entries) = open::open(file, reader.as_ref())?;
         db.set_prepared_statement_cache_capacity(128);
         let sources = Sources {
-            log,
+            log: reader,
             keys,
-            read_catalog,
             catalogs: BTreeMap::new(),
         };
         Ok(Self {

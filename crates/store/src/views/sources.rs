@@ -9,16 +9,13 @@ use engine::{
     ports::{KeyStore, LogReader},
     record::Recorded,
 };
+use policy::bundle::{Bundle, unpack};
 use std::{collections::BTreeMap, sync::Arc};
-
-/// Reads the catalog out of a bundle's bytes.
-pub(super) type ReadCatalog = fn(&[u8]) -> Result<Arc<Catalog>, String>;
 
 /// Everything outside the projections' own file.
 pub(super) struct Sources {
     pub(super) log: Arc<dyn LogReader>,
     pub(super) keys: Arc<dyn KeyStore>,
-    pub(super) read_catalog: ReadCatalog,
     /// Catalogs by bundle; there are few bundles.
     pub(super) catalogs: BTreeMap<Digest, Arc<Catalog>>,
 }
@@ -73,7 +70,7 @@ impl Sources {
                 format!("the bundle `{bundle}` is missing"),
             ));
         };
-        let catalog = (self.read_catalog)(&bytes).map_err(|mistakes| {
+        let catalog = read_catalog(&bytes).map_err(|mistakes| {
             RowError::inconsistent("blob", format!("the bundle `{bundle}`: {mistakes}"))
         })?;
         self.catalogs.insert(bundle, Arc::clone(&catalog));
@@ -93,7 +90,11 @@ pub(super) fn target_title(catalog: Option<&Catalog>, id: &TargetId) -> String {
     known.map_or_else(|| id.to_string(), |target| target.title.clone())
 }
 
-/// Reads the catalog out of a packed bundle.
-pub(super) fn read_catalog(packed: &[u8]) -> Result<Arc<Catalog>, String> {
-    Err(format!("{} bytes", packed.len()))
+fn read_catalog(packed: &[u8]) -> Result<Arc<Catalog>, String> {
+    let files = unpack(packed).map_err(|error| error.to_string())?;
+    let bundle = Bundle::load(&files).map_err(|mistakes| {
+        let lines: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+        lines.join("; ")
+    })?;
+    Ok(bundle.catalog)
 }
