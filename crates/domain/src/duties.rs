@@ -183,3 +183,161 @@ impl Delegation {
         self.duties.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        directory::{Account, Group, Standing},
+        fixture::{NOW, id, ids, person},
+        play::Play,
+    };
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_duty_tells_where_it_comes_from() {
+        let mut play = Play::new();
+        play.group("team", "&soc @ada-alias", "reader");
+        play.duty("bob", "reader");
+        let told = |name: &str| {
+            let duties = play.state.directory.duties_at(&id(name), NOW);
+            let of = |(duty, sources): (&DutyId, &BTreeSet<Source>)| format!("{duty}: {sources:?}");
+            duties.iter().map(of).collect::<Vec<_>>().join("; ")
+        };
+        let group = |name: &str| format!("Group(GroupId(\"{name}\"))");
+        let (soc, team) = (group("soc"), group("team"));
+        let by = "delegation: DelegationId(\"bob-away\"), of: PersonId(\"bob\")";
+        assert_eq!(
+            told("bob"),
+            format!("reader: {{InPerson, {team}}}; security: {{{soc}}}")
+        );
+        assert_eq!(told("ada"), format!("reader: {{{team}}}"));
+        assert_eq!(
+            told("fay"),
+            format!("reader: {{Deputy {{ {by} }}}}; security: {{Deputy {{ {by} }}}}")
+        );
+        assert_eq!(told("nobody"), "");
+    }
+
+    #[test]
+    fn a_delegation_holds_from_its_start_to_before_its_end_and_between_people_who_may_act() {
+        let mut play = Play::new();
+        let holds = |play: &Play, now| {
+            let directory = &play.state.directory;
+            let stands_for: Vec<_> = directory
+                .standing_for(&id("fay"), now)
+                .map(|d| d.from.clone())
+                .collect();
+            let deputies: Vec<_> = directory
+                .deputies(&id("bob"), now)
+                .map(|d| d.to.clone())
+                .collect();
+            assert_eq!(stands_for.is_empty(), deputies.is_empty());
+            !deputies.is_empty()
+        };
+        let delegation = play
+            .state
+            .directory
+            .delegations
+            .get_mut(&id("bob-away"))
+            .unwrap();
+        delegation.starts_at = NOW;
+        delegation.ends_at = Timestamp(NOW.0 + 10);
+        let at = |offset| Timestamp(NOW.0 + offset);
+        assert_eq!(
+            [-1, 0, 9, 10].map(|offset| holds(&play, at(offset))),
+            [false, true, true, false]
+        );
+        for name in ["bob", "fay"] {
+            let mut play = play.clone();
+            play.person(name, |person| person.standing = Standing::Suspended);
+            assert!(!holds(&play, NOW));
+        }
+    }
+
+    #[test]
+    fn a_delegation_of_some_duties_passes_on_no_others() {
+        let mut play = Play::new();
+        play.duty("bob", "reader");
+        play.state
+            .directory
+            .delegations
+            .get_mut(&id("bob-away"))
+            .unwrap()
+            .duties = ids("reader");
+        let duties = play.state.directory.duties_at(&id("fay"), NOW);
+        assert_eq!(duties.into_keys().collect::<BTreeSet<_>>(), ids("reader"));
+    }
+
+    const NAMES: [&str; 5] = ["a", "b", "c", "d", "e"];
+
+    fn member() -> impl Strategy<Value = Member> {
+        let name = prop::sample::select(NAMES.to_vec());
+        (name, 0..3).prop_map(|(name, kind)| match kind {
+            0 => Member::Person(id(name)),
+            1 => Member::Account(id(name)),
+            _ => Member::Group(id(name)),
+        })
+    }
+
+    prop_compose! {
+        /// Groups that nest at random, cycles included; account `a` belongs to person `b` and so on, and `e` to nobody.
+        fn any_directory()(groups in prop::collection::vec(prop::collection::btree_set(member(), 0..5), NAMES.len())) -> Directory {
+            let persons = NAMES.map(|name| (id(name), person(name, "", "")));
+            let accounts = NAMES.iter().zip(NAMES.iter().skip(1).map(Some).chain([None]));
+            let accounts = accounts.map(|(account, of)| Account { id: id(account), person: of.map(|of| id(of)) });
+            let groups = NAMES.iter().zip(groups).map(|(name, members)| Group { id: id(name), members, duties: ids(&format!("duty-{name}")) });
+            Directory {
+                persons: persons.into(),
+                accounts: accounts.map(|account| (account.id.clone(), account)).collect(),
+                groups: groups.map(|group| (group.id.clone(), group)).collect(),
+                delegations: BTreeMap::new(),
+            }
+        }
+    }
+
+    /// Members by looking again and again until nothing is added: slow, and plainly right.
+    fn members_naively(directory: &Directory) -> BTreeMap<GroupId, BTreeSet<PersonId>> {
+        let mut members: BTreeMap<GroupId, BTreeSet<PersonId>> = BTreeMap::new();
+        loop {
+            let before = members.clone();
+            for (id, group) in &directory.groups {
+                let mut all = BTreeSet::new();
+                for member in &group.members {
+                    match member {
+                        Member::Person(person) => all.extend([person.clone()]),
+                        Member::Account(account) => {
+                            all.extend(directory.accounts[account].person.clone());
+                        }
+                        Member::Group(inner) => {
+                            all.extend(before.get(inner).into_iter().flatten().cloned());
+                        }
+                    }
+                }
+                members.entry(id.clone()).or_default().extend(all);
+            }
+            if members == before {
+                return members;
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nested_and_cyclic_groups_flatten_as_the_slow_way_says(directory in any_directory()) {
+            let slow = members_naively(&directory);
+            for (group, members) in &slow {
+                prop_assert_eq!(&directory.members(group), members);
+                let duty = id(&format!("duty-{group}"));
+                prop_assert_eq!(&directory.holders(&duty), members);
+            }
+            for person in directory.persons.keys() {
+                let inside = slow.iter().filter(|(_, members)| members.contains(person));
+                let groups: BTreeSet<GroupId> = inside.map(|(group, _)| group.clone()).collect();
+                prop_assert_eq!(&directory.groups_of(person), &groups);
+                let duties: BTreeSet<DutyId> = groups.iter().map(|group| id(&format!("duty-{group}"))).collect();
+                prop_assert_eq!(directory.duties(person).into_keys().collect::<BTreeSet<_>>(), duties);
+            }
+        }
+    }
+}

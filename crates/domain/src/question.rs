@@ -263,3 +263,200 @@ fn farthest(
     };
     actions.iter().map(kind).max().unwrap_or(ActionKind::Read)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        fixture::{NOW, ask, by, gateway, gateway_id, id, ids, system, text},
+        ids::{Digest, UseId},
+        play::Play,
+        request::Start,
+    };
+
+    fn put(
+        play: &Play,
+        context: &crate::actor::Context,
+        command: Command,
+    ) -> Option<PolicyQuestion> {
+        let actor = context.actor.clone();
+        question(&play.state, &Given { actor, command }, play.now)
+    }
+
+    fn told(question: Option<PolicyQuestion>) -> String {
+        let list = |set: &BTreeSet<PersonId>| {
+            set.iter()
+                .map(PersonId::as_str)
+                .collect::<Vec<_>>()
+                .join("+")
+        };
+        question.map_or("nothing".to_owned(), |q| {
+            let e = &q.elevation;
+            format!(
+                "may {} {:?} {} of {} ({:?}, {:?}, {:?}, {:?}, owners {}) for {}, impact {}, approved by [{}], active {}, held {}, \
+                 emergency {}, frozen {}, in window {}, second factor {}",
+                q.principal, q.action, e.privilege, e.holder, e.phase, e.action_kind, e.environment, e.data_class,
+                list(&e.data_owners), e.duration, e.impact, list(&e.approved_by), e.active, e.held, e.break_glass,
+                q.session.frozen, q.session.in_window, q.session.second_factor
+            )
+        })
+    }
+
+    const EDIT: &str =
+        "edit-flow of ada (BuildTime, Change, Production, Confidential, owners cyd) for 1 hour";
+
+    #[test]
+    fn policies_are_asked_about_what_people_want() {
+        let mut play = Play::new();
+        let send = Command::SubmitRequest {
+            ask: ask("edit-flow"),
+        };
+        assert_eq!(
+            told(put(&play, &by("ada-alias", NOW), send)),
+            format!(
+                "may ada Request {EDIT}, impact 55, approved by [], active false, held false, emergency false, frozen false, \
+                 in window true, second factor true"
+            )
+        );
+        let emergency = Ask {
+            kind: RequestKind::BreakGlass,
+            ..ask("edit-flow")
+        };
+        let send = Command::SubmitRequest { ask: emergency };
+        assert!(told(put(&play, &by("ada", NOW), send)).contains("may ada BreakGlass"));
+        play.submit("ada", &ask("edit-flow"));
+        play.approve("bob");
+        let yes = Command::ApproveRequest {
+            request: play.request(),
+            digest: Digest([0; 32]),
+            narrowing: None,
+            comment: text("fine"),
+        };
+        assert_eq!(
+            told(put(&play, &by("cyd", NOW), yes)),
+            format!(
+                "may cyd Approve {EDIT}, impact 55, approved by [bob], active false, held false, emergency false, frozen false, \
+                 in window true, second factor true"
+            )
+        );
+    }
+
+    #[test]
+    fn policies_are_asked_about_exactly_what_is_used() {
+        let mut play = Play::new();
+        let both = Ask {
+            targets: ids("nodered.invoices nodered.invoices-test"),
+            ..ask("edit-flow")
+        };
+        play.submit("ada", &both);
+        play.approve("bob");
+        play.approve("cyd");
+        let attempt = |actions: &[(&str, &str)]| Command::BeginUse {
+            attempt: Attempt {
+                gateway: gateway_id(),
+                grant: Some(play.grant()),
+                credential: None,
+                platform: id("nodered"),
+                actions: actions
+                    .iter()
+                    .map(|(action, target)| (id(action), id(target)))
+                    .collect(),
+                method: "GET".to_owned(),
+                path: "/flow/f2".to_owned(),
+                destination: None,
+                unmapped: Vec::new(),
+            },
+        };
+        let rest = "owners cyd) for 1 hour, impact 60, approved by [bob+cyd], active true, held false, emergency false, \
+                    frozen false, in window true, second factor false";
+        assert_eq!(
+            told(put(
+                &play,
+                &gateway(NOW),
+                attempt(&[("flow.read", "nodered.invoices-test")])
+            )),
+            format!("may ada Perform edit-flow of ada (BuildTime, Read, Test, Internal, {rest}")
+        );
+        assert_eq!(
+            told(put(&play, &gateway(NOW), attempt(&[]))),
+            format!(
+                "may ada Perform edit-flow of ada (BuildTime, Change, Production, Confidential, {rest}"
+            )
+        );
+        // what the catalog doesn't know is taken at its most delicate
+        assert_eq!(
+            told(put(&play, &gateway(NOW), attempt(&[("flow.burn", "nodered.nowhere")]))),
+            format!("may ada Perform edit-flow of ada (BuildTime, Administer, Production, Restricted, {rest}")
+                .replace("owners cyd", "owners ")
+        );
+    }
+
+    #[test]
+    fn policies_are_asked_when_somebody_steps_into_a_grant_and_never_when_it_is_given_back() {
+        let mut play = Play::new();
+        play.submit(
+            "ada",
+            &Ask {
+                start: Start::At(NOW.plus(Seconds(600))),
+                ..ask("edit-flow")
+            },
+        );
+        play.approve("bob");
+        play.approve("cyd");
+        let grant = play.grant();
+        let revoke = Command::RevokeGrant {
+            grant,
+            comment: text("odd"),
+        };
+        assert!(
+            told(put(&play, &by("eve", NOW), revoke))
+                .starts_with(&format!("may eve Intervene {EDIT}"))
+        );
+        let begin = || Command::ActivateGrant { grant };
+        assert!(
+            told(put(&play, &by("ada", NOW), begin()))
+                .starts_with(&format!("may ada Activate {EDIT}"))
+        );
+        assert_eq!(told(put(&play, &system(NOW), begin())), "nothing");
+        assert_eq!(
+            told(put(&play, &by("ada", NOW), Command::ReturnGrant { grant })),
+            "nothing"
+        );
+        let finish = Command::FinishUse {
+            use_id: UseId(Uuid::nil()),
+            grant,
+            outcome: crate::command::UseOutcome {
+                status: None,
+                bytes: 0,
+                rows: 0,
+                cut: true,
+            },
+        };
+        assert_eq!(told(put(&play, &gateway(NOW), finish)), "nothing");
+    }
+
+    #[test]
+    fn a_policy_that_cannot_be_evaluated_keeps_nobody_from_taking_privilege_away() {
+        let mut play = Play::new();
+        play.submit("ada", &ask("edit-flow"));
+        play.approve("bob");
+        play.approve("cyd");
+        let grant = play.grant();
+        let comment = text("odd");
+        let hold = Command::HoldGrant {
+            grant,
+            comment: comment.clone(),
+        };
+        let resume = Command::ResumeGrant { grant, comment };
+        assert_eq!(play.give_with("eve", &hold, None), "grant-held");
+        assert_eq!(
+            play.give_with("eve", &resume, None),
+            "no: a policy could not be evaluated: no verdict"
+        );
+        let no = Some(crate::fixture::deny("intervene.two"));
+        assert_eq!(
+            play.give_with("eve", &resume, no),
+            "no: the policies say no: intervene.two"
+        );
+    }
+}

@@ -465,3 +465,6 @@ fn alike_at_most(
     }
     kept
 }
+
+#[cfg(test)]
+mod tests;

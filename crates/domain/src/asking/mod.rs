@@ -72,8 +72,6 @@ impl<'a> Look<'a> {
         except: Option<RequestId>,
         now: Timestamp,
     ) -> Result<Self, Refused> {
-        let catalog = state.catalog().ok_or(Refused::NoBundle)?;
-        let privilege = catalog.privilege(&ask.privilege)?;
         let suspended = || Refused::Suspended {
             person: person.clone(),
         };
@@ -81,6 +79,8 @@ impl<'a> Look<'a> {
         if !person.is_active() {
             return Err(suspended());
         }
+        let catalog = state.catalog().ok_or(Refused::NoBundle)?;
+        let privilege = catalog.privilege(&ask.privilege)?;
         if ask.targets.is_empty() {
             return Err(Refused::NoTarget);
         }
