@@ -13,8 +13,10 @@ use serde::Deserialize;
 use std::{
     collections::{BTreeMap, VecDeque},
     fmt,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
+use tokio::sync::Semaphore;
+use zeroize::Zeroizing;
 
 /// Attempts of one account in [`WINDOW`] before it must wait.
 pub const ATTEMPTS_MAX: usize = 10;
@@ -49,7 +51,11 @@ pub struct DemoAccount {
 pub struct Accounts {
     hashes: BTreeMap<AccountId, String>,
     decoy: String,
+    turns: Arc<Semaphore>,
 }
+
+/// Passwords checked at a time: each takes 19 MiB.
+const CHECKS_MAX: usize = 4;
 
 impl fmt::Debug for Accounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -105,16 +111,29 @@ impl Accounts {
         let mut unknowable = [0; 32];
         random.fill(&mut unknowable);
         let decoy = hash(&unknowable, random)?;
-        Ok(Self { hashes, decoy })
+        Ok(Self {
+            hashes,
+            decoy,
+            turns: Arc::new(Semaphore::new(CHECKS_MAX)),
+        })
     }
 
-    /// Whether the password is the account's. An unknown account costs the same work as a known one.
-    pub fn check(&self, account: &AccountId, password: &str) -> bool {
+    /// Whether the password is the account's. An unknown account costs the same work as a known one; the work is done on a
+    /// thread of its own, a few at a time, so that guessing can't hold up everybody else.
+    pub(crate) async fn check(&self, account: &AccountId, password: &str) -> bool {
         let known = self.hashes.get(account);
-        let hash = known.unwrap_or(&self.decoy);
-        let matches = PasswordHash::new(hash)
-            .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok());
-        matches && known.is_some()
+        let hash = known.unwrap_or(&self.decoy).clone();
+        let password = Zeroizing::new(password.to_owned());
+        let Ok(turn) = Arc::clone(&self.turns).acquire_owned().await else {
+            return false;
+        };
+        let checked = tokio::task::spawn_blocking(move || {
+            let matches = PasswordHash::new(&hash)
+                .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok());
+            drop(turn);
+            matches
+        });
+        checked.await.unwrap_or(false) && known.is_some()
     }
 }
 
@@ -174,14 +193,14 @@ mod tests {
         }
     }
 
-    #[test]
-    fn only_the_right_password_of_a_known_account_counts() {
+    #[tokio::test]
+    async fn only_the_right_password_of_a_known_account_counts() {
         let line = hash(b"correct horse", &Fixed).unwrap();
         let accounts = Accounts::parse(&format!("[accounts]\nmia = '{line}'\n"), &Fixed).unwrap();
         let mia = "mia".parse().unwrap();
-        assert!(accounts.check(&mia, "correct horse"));
-        assert!(!accounts.check(&mia, "correct house"));
-        assert!(!accounts.check(&"nobody".parse().unwrap(), "correct horse"));
+        assert!(accounts.check(&mia, "correct horse").await);
+        assert!(!accounts.check(&mia, "correct house").await);
+        assert!(!accounts.check(&"nobody".parse().unwrap(), "correct horse").await);
     }
 
     #[test]

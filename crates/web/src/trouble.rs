@@ -62,6 +62,8 @@ pub(crate) enum Failure {
     ClockDoubtful,
     /// It may have been recorded or not.
     Unknown,
+    /// There is no room to record anything.
+    Full,
     /// Something could not be read.
     Unreadable,
 }
@@ -124,6 +126,7 @@ impl Trouble {
                 Failure::Stopping | Failure::ClockDoubtful | Failure::Unknown => {
                     StatusCode::SERVICE_UNAVAILABLE
                 }
+                Failure::Full => StatusCode::INSUFFICIENT_STORAGE,
                 Failure::Unreadable => StatusCode::INTERNAL_SERVER_ERROR,
             },
         }
@@ -253,6 +256,11 @@ fn failure_words(what: Failure, reference: &str) -> Words {
             "It may have been, or not. Nothing is done twice if you send the same again.",
             "Send it once more, with the same idempotency key.",
         ),
+        Failure::Full => (
+            "There is no room to record anything new",
+            "Nothing was changed. What takes access away still works.",
+            "Try again later; the operator has been told.",
+        ),
         Failure::Unreadable => (
             "We could not read what is needed for this page",
             "Nothing was changed.",
@@ -263,6 +271,7 @@ fn failure_words(what: Failure, reference: &str) -> Words {
         Failure::Stopping => "stopping",
         Failure::ClockDoubtful => "clock-doubtful",
         Failure::Unknown => "unknown-outcome",
+        Failure::Full => "full",
         Failure::Unreadable => "unreadable-store",
     };
     let mut words = Words::new(slug, title, detail, &[fix]);

@@ -1,0 +1,112 @@
+//! The JSON API under `/api/v1`: what the portal can do, for programs. One file for each noun; every answer to a write carries
+//! the entry that recorded it.
+use crate::app::Shared;
+use axum::{Router, http::header, routing::get};
+use utoipa::{
+    Modify, OpenApi,
+    openapi::security::{Http, HttpAuthScheme, SecurityScheme},
+};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+mod ask;
+mod bundles;
+mod catalog;
+mod decisions;
+mod directory;
+mod evidence;
+mod extract;
+mod grants;
+mod interventions;
+mod me;
+mod paging;
+mod precheck;
+pub(crate) mod problem;
+mod requests;
+mod reviews;
+mod session;
+mod wire;
+
+pub(crate) use ask::{AskIn, ask_of, unsealed};
+pub(crate) use paging::{CURSOR_BYTES_MAX, cursor, read_cursor};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Remit",
+        description = "Lends elevated privilege for minutes or hours, and proves afterwards what happened.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    ),
+    security(("session" = [])),
+    components(schemas(problem::Problem)),
+    modifiers(&Bearer)
+)]
+struct Document;
+
+struct Bearer;
+
+impl Modify for Bearer {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let mut http = Http::new(HttpAuthScheme::Bearer);
+        http.description = Some("The `token` of `POST /api/v1/session`; an operator's token for the directory.".to_owned());
+        let components = document.components.get_or_insert_with(Default::default);
+        components
+            .security_schemes
+            .insert("session".to_owned(), SecurityScheme::Http(http));
+    }
+}
+
+fn described() -> OpenApiRouter<Shared> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(session::open, session::close))
+        .routes(routes!(me::me))
+        .routes(routes!(me::people))
+        .routes(routes!(catalog::catalog))
+        .routes(routes!(catalog::privileges))
+        .routes(routes!(catalog::privilege))
+        .routes(routes!(precheck::precheck))
+        .routes(routes!(requests::list, requests::submit))
+        .routes(routes!(requests::one, requests::edit))
+        .routes(routes!(requests::withdraw))
+        .routes(routes!(decisions::approvals))
+        .routes(routes!(decisions::approve))
+        .routes(routes!(decisions::deny))
+        .routes(routes!(decisions::question))
+        .routes(routes!(decisions::answer))
+        .routes(routes!(grants::list))
+        .routes(routes!(grants::one))
+        .routes(routes!(grants::give_back))
+        .routes(routes!(grants::credential))
+        .routes(routes!(grants::secret))
+        .routes(routes!(grants::open))
+        .routes(routes!(grants::activity))
+        .routes(routes!(interventions::revoke))
+        .routes(routes!(interventions::hold))
+        .routes(routes!(interventions::resume))
+        .routes(routes!(reviews::due))
+        .routes(routes!(reviews::review))
+        .routes(routes!(evidence::search))
+        .routes(routes!(evidence::export))
+        .routes(routes!(evidence::entry))
+        .routes(routes!(evidence::proof))
+        .routes(routes!(bundles::bundles))
+        .routes(routes!(bundles::propose))
+        .routes(routes!(bundles::confirm))
+        .routes(routes!(directory::change))
+}
+
+/// The API's routes, and its description at `/api/v1/openapi.json`.
+pub(crate) fn router() -> Router<Shared> {
+    let (router, _) = described().split_for_parts();
+    router.route(
+        "/api/v1/openapi.json",
+        get(|| async { ([(header::CONTENT_TYPE, "application/json")], openapi()) }),
+    )
+}
+
+/// The OpenAPI 3.1 description, as committed in `docs/openapi.json`.
+pub fn openapi() -> String {
+    let (_, document) = described().split_for_parts();
+    let mut text = document.to_pretty_json().unwrap_or_default();
+    text.push('\n');
+    text
+}
