@@ -107,7 +107,12 @@ impl Portal {
 
     /// Logs a failed read and gives the user its reference.
     pub(crate) fn unread(&self, error: &engine::ports::ReadError) -> Trouble {
-        Trouble::unread(self.reference(), error)
+        self.failed(error)
+    }
+
+    /// Logs what failed and gives the user its reference.
+    pub(crate) fn failed(&self, error: &dyn std::error::Error) -> Trouble {
+        Trouble::failed(self.reference(), error)
     }
 
     /// Whether cookies must not travel over plain HTTP.

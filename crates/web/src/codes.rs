@@ -31,7 +31,7 @@ pub struct Bound {
     pub holder: PersonId,
     /// The holder as they were signed in at the portal.
     pub actor: Actor,
-    /// The host that may exchange it, with its port if it has one.
+    /// The host that may exchange it, without its port.
     pub host: String,
     /// The portal session that made it.
     pub session: Digest,
@@ -125,7 +125,7 @@ mod tests {
             platform: "nodered".parse().unwrap(),
             holder: "mia".parse().unwrap(),
             actor: Actor::System,
-            host: "nodered.localhost:8081".to_owned(),
+            host: "nodered.localhost".to_owned(),
             session: Digest::of(b"session"),
         }
     }
@@ -135,23 +135,23 @@ mod tests {
         let codes = codes();
         let (code, _) = codes.make(bound(), NOW);
         assert_eq!(code.len(), 43);
-        assert_eq!(codes.redeem(&code, "nodered.localhost:8081", NOW), Some(bound()));
-        assert_eq!(codes.redeem(&code, "nodered.localhost:8081", NOW), None);
+        assert_eq!(codes.redeem(&code, "nodered.localhost", NOW), Some(bound()));
+        assert_eq!(codes.redeem(&code, "nodered.localhost", NOW), None);
     }
 
     #[test]
     fn a_code_is_good_for_a_minute() {
         let codes = codes();
         let (code, expires_at) = codes.make(bound(), NOW);
-        assert_eq!(codes.redeem(&code, "nodered.localhost:8081", expires_at), None);
+        assert_eq!(codes.redeem(&code, "nodered.localhost", expires_at), None);
     }
 
     #[test]
     fn a_code_at_another_host_is_refused_and_spent() {
         let codes = codes();
         let (code, _) = codes.make(bound(), NOW);
-        assert_eq!(codes.redeem(&code, "evil.localhost:8081", NOW), None);
-        assert_eq!(codes.redeem(&code, "nodered.localhost:8081", NOW), None);
+        assert_eq!(codes.redeem(&code, "evil.localhost", NOW), None);
+        assert_eq!(codes.redeem(&code, "nodered.localhost", NOW), None);
     }
 
     #[test]
@@ -159,6 +159,6 @@ mod tests {
         let codes = codes();
         let (code, _) = codes.make(bound(), NOW);
         codes.forget(&Digest::of(b"session"));
-        assert_eq!(codes.redeem(&code, "nodered.localhost:8081", NOW), None);
+        assert_eq!(codes.redeem(&code, "nodered.localhost", NOW), None);
     }
 }

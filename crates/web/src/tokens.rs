@@ -175,3 +175,6 @@ pub(crate) fn random_text(random: &dyn engine::ports::Random) -> String {
     random.fill(&mut bytes);
     URL_SAFE_NO_PAD.encode(bytes)
 }
+
+/// How long the key set may be kept.
+pub(crate) const KEY_SET_CACHE: &str = "public, max-age=300";

@@ -98,9 +98,9 @@ impl Words {
 }
 
 impl Trouble {
-    /// Marks something unreadable: logs the chain under a reference that the user is shown.
-    pub(crate) fn unread(reference: String, error: &engine::ports::ReadError) -> Self {
-        tracing::error!(reference, error = %chain(error), "a read failed");
+    /// We could not: logs the chain under a reference that the user is shown.
+    pub(crate) fn failed(reference: String, error: &dyn std::error::Error) -> Self {
+        tracing::error!(reference, error = %chain(error), "a request failed");
         Self::Failed {
             reference,
             what: Failure::Unreadable,
@@ -283,12 +283,12 @@ fn failure_words(what: Failure, reference: &str) -> Words {
 fn refused_status(rule: &str) -> StatusCode {
     match rule {
         "stale" => StatusCode::PRECONDITION_FAILED,
-        "no-open-request" | "no-live-grant" | "repeated" | "already-approved" | "over"
-        | "on-hold" | "not-on-hold" | "not-begun" | "no-review-due" | "bundle-in-force"
-        | "not-proposed" => StatusCode::CONFLICT,
-        "answer-missing" | "answer-length" | "answer-unknown" | "ticket-missing" | "ticket-form"
-        | "control-not-confirmed" | "too-long" | "too-short" | "too-far-ahead" | "no-target"
-        | "unknown-target" | "unknown-privilege" | "not-narrower" | "extension-mismatch" => {
+        "open-request" | "live-grant" | "one-seat" | "repeated" | "over" | "on-hold" | "not-on-hold"
+        | "not-begun" | "review-due" | "bundle-in-force" | "proposed-bundle" | "extension-active"
+        | "time" | "rules-changed" => StatusCode::CONFLICT,
+        "privilege" | "target" | "no-target" | "duration" | "duration-min" | "start-ahead"
+        | "answers" | "answer-length" | "answer-unknown" | "ticket" | "ticket-form"
+        | "risk-controls" | "extension" | "narrower" | "known-bundle" => {
             StatusCode::UNPROCESSABLE_ENTITY
         }
         _ => StatusCode::FORBIDDEN,

@@ -289,6 +289,12 @@ pub(crate) async fn secret(
     Ok(Json(out.collect()))
 }
 
+/// The host of an origin, without its port: what a gateway tells its sites apart by.
+fn host_of(origin: &str) -> &str {
+    let host = origin.split_once("://").map_or(origin, |(_, host)| host);
+    host.rsplit_once(':').map_or(host, |(host, _)| host)
+}
+
 /// A one-time code and where it goes.
 pub(crate) struct Opening {
     pub(crate) code: String,
@@ -302,7 +308,7 @@ pub(crate) fn opening(portal: &Portal, session: &Session, viewer: &Viewer, row: 
     let (true, Some(origin)) = (row.holder == viewer.person, origin) else {
         return Err(Trouble::NotFound);
     };
-    let host = origin.split_once("://").map_or(origin.as_str(), |(_, host)| host);
+    let host = host_of(origin);
     let bound = Bound {
         grant: row.id,
         platform: row.platform.clone(),

@@ -4,7 +4,10 @@ use crate::app::Shared;
 use axum::{Router, http::header, routing::get};
 use utoipa::{
     Modify, OpenApi,
-    openapi::security::{Http, HttpAuthScheme, SecurityScheme},
+    openapi::{
+        RefOr,
+        security::{Http, HttpAuthScheme, SecurityScheme},
+    },
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -27,6 +30,7 @@ mod session;
 mod wire;
 
 pub(crate) use ask::{AskIn, ask_of, unsealed};
+pub(crate) use extract::Strict;
 pub(crate) use paging::{CURSOR_BYTES_MAX, cursor, read_cursor};
 
 #[derive(OpenApi)]
@@ -51,7 +55,7 @@ impl Modify for Bearer {
         let components = document.components.get_or_insert_with(Default::default);
         components
             .security_schemes
-            .insert("session".to_owned(), SecurityScheme::Http(http));
+            .insert("session".to_owned(), RefOr::T(SecurityScheme::Http(http)));
     }
 }
 

@@ -54,8 +54,8 @@ pub(crate) fn refusal(refused: &Refused) -> Refusal {
         entry: None,
         rule: refused.rule().to_owned(),
         message: refused.to_string(),
-        why: refused.why().to_owned(),
-        fix: vec![refused.fix().to_owned()],
+        why: refused.why(),
+        fix: refused.fix(),
     }
 }
 

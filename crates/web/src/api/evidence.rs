@@ -1,0 +1,457 @@
+//! Evidence: what is in the ledger, found by word and filter, exported, and proved entry by entry.
+use super::{
+    extract::{Asked, Named},
+    paging::{Listed, page},
+    problem::Problem,
+    wire::PersonOut,
+};
+use crate::{
+    app::{Portal, Shared},
+    csv,
+    names::Names,
+    trouble::{Failure, Trouble, chain},
+    viewer::{Caller, Viewer, Watch},
+    words::{read_time, rfc3339},
+};
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use domain::{
+    ids::{GrantNumber, PersonId, PrivilegeId, RequestNumber, TargetId},
+    time::Timestamp,
+};
+use engine::views::{EntryRow, EvidenceQuery, Page};
+use ledger::{
+    digest::Digest,
+    leaf::Leaf,
+    proof_file::ProofFile,
+    tree::{HashSource, TreeHead, leaf_hash, prove_inclusion, verify_inclusion},
+};
+use serde::{Deserialize, Serialize};
+use std::str::FromStr;
+use utoipa::{IntoParams, ToSchema};
+
+/// What is looked for; every part given must match.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Search {
+    /// Free words: matched in summary, purpose, comments and names.
+    pub(crate) words: String,
+    /// A person's id.
+    pub(crate) actor: String,
+    pub(crate) privilege: String,
+    pub(crate) target: String,
+    pub(crate) ticket: String,
+    /// Kind of command, such as `approve-request`.
+    pub(crate) kind: String,
+    /// `done`, `refused` or a rule.
+    pub(crate) outcome: String,
+    /// Such as `R-1042`.
+    pub(crate) request: String,
+    /// Such as `G-877`.
+    pub(crate) grant: String,
+    /// First instant (RFC 3339).
+    pub(crate) from: String,
+    /// First instant after it (RFC 3339).
+    pub(crate) to: String,
+    /// `next` of the part before.
+    pub(crate) cursor: String,
+    /// How many rows at most, 1 to 200.
+    pub(crate) limit: Option<usize>,
+    /// For an export: `csv` or `json`.
+    pub(crate) format: String,
+}
+
+const WORDS_CHARS_MAX: usize = 200;
+/// Most rows of one export.
+pub(crate) const EXPORT_ROWS_MAX: usize = 10_000;
+
+fn one<T: FromStr>(name: &str, text: &str) -> Result<Option<T>, Trouble> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|_| Trouble::Unusable {
+        message: format!("`{name}` is not understood: leave it empty or write an id as lists show it"),
+    })
+}
+
+fn instant(name: &str, text: &str, portal: &Portal) -> Result<Option<Timestamp>, Trouble> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    read_time(text, &portal.app.zone).map(Some).ok_or_else(|| Trouble::Unusable {
+        message: format!("`{name}` is not a time: write it as `2026-11-23T12:15:00+01:00`"),
+    })
+}
+
+fn words(text: &str) -> Option<String> {
+    let text: String = text.trim().chars().take(WORDS_CHARS_MAX).collect();
+    (!text.is_empty()).then_some(text)
+}
+
+impl Search {
+    /// The query it stands for.
+    pub(crate) fn query(&self, portal: &Portal) -> Result<EvidenceQuery, Trouble> {
+        Ok(EvidenceQuery {
+            words: words(&self.words),
+            actor: one::<PersonId>("actor", &self.actor)?,
+            privilege: one::<PrivilegeId>("privilege", &self.privilege)?,
+            target: one::<TargetId>("target", &self.target)?,
+            ticket: words(&self.ticket),
+            kind: words(&self.kind),
+            outcome: words(&self.outcome),
+            request: one::<RequestNumber>("request", &self.request)?,
+            grant: one::<GrantNumber>("grant", &self.grant)?,
+            from: instant("from", &self.from, portal)?,
+            to: instant("to", &self.to, portal)?,
+        })
+    }
+
+    /// The filters as an address carries them, without cursor and format.
+    pub(crate) fn address(&self) -> String {
+        let all = [
+            ("words", &self.words),
+            ("actor", &self.actor),
+            ("privilege", &self.privilege),
+            ("target", &self.target),
+            ("ticket", &self.ticket),
+            ("kind", &self.kind),
+            ("outcome", &self.outcome),
+            ("request", &self.request),
+            ("grant", &self.grant),
+            ("from", &self.from),
+            ("to", &self.to),
+        ];
+        let given = all.iter().filter(|(_, value)| !value.trim().is_empty());
+        let pairs: Vec<String> = given.map(|(name, value)| format!("{name}={}", encoded(value))).collect();
+        pairs.join("&")
+    }
+}
+
+fn encoded(text: &str) -> String {
+    let mut out = String::new();
+    for byte in text.trim().bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+/// One ledger entry, for lists.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct EntryOut {
+    entry: u64,
+    at: String,
+    kind: String,
+    stream: String,
+    person: Option<PersonOut>,
+    privilege: Option<String>,
+    targets: Vec<String>,
+    request: Option<String>,
+    grant: Option<String>,
+    /// `done` or the rule that refused.
+    outcome: String,
+    summary: String,
+}
+
+impl EntryOut {
+    pub(crate) fn of(names: &Names, row: &EntryRow) -> Self {
+        Self {
+            entry: row.entry,
+            at: rfc3339(row.at),
+            kind: row.kind.clone(),
+            stream: row.stream.clone(),
+            person: row.person.as_ref().map(|person| PersonOut::of(names, person)),
+            privilege: row.privilege.as_ref().map(ToString::to_string),
+            targets: row.targets.iter().map(ToString::to_string).collect(),
+            request: row.request.map(|number| number.to_string()),
+            grant: row.grant.map(|number| number.to_string()),
+            outcome: row.outcome.clone(),
+            summary: row.summary.clone(),
+        }
+    }
+}
+
+/// An entry with the proof that it is in the log.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ProvenOut {
+    entry: EntryOut,
+    /// SHA-256 leaf hash (RFC 6962 §2.1).
+    hash: String,
+    /// Siblings from leaf to root.
+    proof: Vec<String>,
+    /// Entries in the tree it was proved against.
+    tree_size: u64,
+    root: String,
+    /// The signed checkpoint.
+    checkpoint: String,
+    /// Whether hash, proof and checkpoint fit together, checked just now.
+    genuine: bool,
+    /// The entry itself.
+    #[schema(value_type = Object)]
+    leaf: serde_json::Value,
+}
+
+fn must_search(viewer: &Viewer) -> Result<(), Trouble> {
+    viewer.must_watch(
+        &[Watch::Auditor, Watch::Security, Watch::Governance],
+        "auditor, security or governance",
+    )
+}
+
+#[utoipa::path(get, path = "/api/v1/evidence", tag = "evidence", params(Search), responses(
+    (status = 200, body = Listed<EntryOut>),
+    (status = "4XX", body = Problem, content_type = "application/problem+json"),
+    (status = "5XX", body = Problem, content_type = "application/problem+json")))]
+/// Searches the ledger, newest first.
+pub(crate) async fn search(
+    State(portal): State<Shared>,
+    caller: Caller,
+    Asked(search): Asked<Search>,
+) -> Result<Response, Trouble> {
+    must_search(&caller.viewer)?;
+    let cursor = (!search.cursor.is_empty()).then_some(search.cursor.as_str());
+    let page = page(cursor, search.limit)?;
+    let paged = portal
+        .app
+        .engine
+        .views()
+        .entries(&search.query(&portal)?, page)
+        .map_err(|error| portal.unread(&error))?;
+    let names = Names::load(&portal)?;
+    let items = paged.rows.iter().map(|row| EntryOut::of(&names, row)).collect();
+    let next = paged.next.map(super::cursor);
+    Ok(Listed { items, next }.answer("/api/v1/evidence", &search.address()))
+}
+
+/// What an export contains: every entry that matches, newest first, up to [`EXPORT_ROWS_MAX`].
+pub(crate) fn exported(portal: &Portal, search: &Search) -> Result<Response, Trouble> {
+    let page = Page { before: None, limit: EXPORT_ROWS_MAX };
+    let paged = portal
+        .app
+        .engine
+        .views()
+        .entries(&search.query(portal)?, page)
+        .map_err(|error| portal.unread(&error))?;
+    let names = Names::load(portal)?;
+    let rows: Vec<EntryOut> = paged.rows.iter().map(|row| EntryOut::of(&names, row)).collect();
+    let (kind, name, body) = if search.format == "csv" {
+        ("text/csv; charset=utf-8", "evidence.csv", as_csv(&rows))
+    } else {
+        let json = serde_json::to_string_pretty(&rows).map_err(|error| portal.failed(&error))?;
+        ("application/json", "evidence.json", json)
+    };
+    let mut response = ([(header::CONTENT_TYPE, HeaderValue::from_static(kind))], body).into_response();
+    if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")) {
+        response.headers_mut().insert(header::CONTENT_DISPOSITION, value);
+    }
+    Ok(response)
+}
+
+fn as_csv(rows: &[EntryOut]) -> String {
+    let heading = [
+        "entry", "at", "kind", "person", "name", "privilege", "targets", "request", "grant", "outcome", "summary",
+    ];
+    let mut text = csv::line(heading);
+    for row in rows {
+        let entry = row.entry.to_string();
+        let targets = row.targets.join(" ");
+        let or_empty = |value: &Option<String>| value.clone().unwrap_or_default();
+        let person = row.person.as_ref().map(|person| person.id.clone()).unwrap_or_default();
+        let name = row.person.as_ref().and_then(|person| person.name.clone()).unwrap_or_default();
+        let (privilege, request, grant) = (or_empty(&row.privilege), or_empty(&row.request), or_empty(&row.grant));
+        text.push_str(&csv::line([
+            entry.as_str(),
+            &row.at,
+            &row.kind,
+            &person,
+            &name,
+            &privilege,
+            &targets,
+            &request,
+            &grant,
+            &row.outcome,
+            &row.summary,
+        ]));
+    }
+    text
+}
+
+#[utoipa::path(get, path = "/api/v1/evidence/export", tag = "evidence", params(Search), responses(
+    (status = 200, content((String = "text/csv"), (Vec<EntryOut> = "application/json"))),
+    (status = "4XX", body = Problem, content_type = "application/problem+json"),
+    (status = "5XX", body = Problem, content_type = "application/problem+json")))]
+/// Exports what a search finds, as CSV or JSON; at most 10,000 entries.
+pub(crate) async fn export(
+    State(portal): State<Shared>,
+    caller: Caller,
+    Asked(search): Asked<Search>,
+) -> Result<Response, Trouble> {
+    must_search(&caller.viewer)?;
+    exported(&portal, &search)
+}
+
+/// The entry a number names, if it exists for this person.
+pub(crate) fn visible(portal: &Portal, viewer: &Viewer, entry: u64) -> Result<EntryRow, Trouble> {
+    let views = portal.app.engine.views();
+    let unread = |error: engine::ports::ReadError| portal.unread(&error);
+    let row = views.entry(entry).map_err(unread)?.ok_or(Trouble::NotFound)?;
+    if viewer.sees_entry(&row) {
+        return Ok(row);
+    }
+    if let Some(number) = row.request
+        && super::requests::visible(portal, viewer, number).is_ok()
+    {
+        return Ok(row);
+    }
+    if let Some(number) = row.grant
+        && super::grants::visible(portal, viewer, number).is_ok()
+    {
+        return Ok(row);
+    }
+    Err(Trouble::NotFound)
+}
+
+struct Stored<'a>(&'a dyn engine::ports::LogReader);
+
+impl HashSource for Stored<'_> {
+    type Error = engine::ports::ReadError;
+    fn hashes(&self, indexes: &[u64]) -> Result<Vec<Digest>, Self::Error> {
+        self.0.hashes(indexes)
+    }
+}
+
+/// An entry as it lies in the log, and everything that proves it.
+pub(crate) struct Proven {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) hash: Digest,
+    pub(crate) proof: Vec<Digest>,
+    pub(crate) head: TreeHead,
+    pub(crate) checkpoint: String,
+    /// What doesn't fit, if anything.
+    pub(crate) flaw: Option<String>,
+}
+
+impl Proven {
+    /// Reads and proves one entry against the newest checkpoint, and checks the lot as an outsider would.
+    pub(crate) fn read(portal: &Portal, entry: u64) -> Result<Self, Trouble> {
+        let reader = portal.app.engine.reader();
+        let head = reader.head().map_err(|error| portal.unread(&error))?;
+        let mut leaves = reader.leaves(entry, 1).map_err(|error| portal.unread(&error))?;
+        let bytes = leaves.pop().ok_or(Trouble::NotFound)?;
+        let proof = prove_inclusion(&Stored(&*reader), entry, head.tree.size).map_err(|error| portal.failed(&error))?;
+        let hash = leaf_hash(&bytes);
+        let flaw = flaw(portal, &head.checkpoint, &head.tree, entry, hash, &proof);
+        Ok(Self {
+            bytes,
+            hash,
+            proof,
+            head: head.tree,
+            checkpoint: head.checkpoint,
+            flaw,
+        })
+    }
+
+    /// The `.tlog-proof` file.
+    pub(crate) fn file(&self, entry: u64) -> String {
+        ProofFile {
+            entry: Some(self.bytes.clone()),
+            index: entry,
+            hashes: self.proof.clone(),
+            checkpoint: self.checkpoint.clone(),
+        }
+        .to_text()
+    }
+
+    /// The entry as JSON.
+    pub(crate) fn leaf(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.bytes).unwrap_or(serde_json::Value::Null)
+    }
+
+    /// The entry, read back.
+    pub(crate) fn decoded(&self) -> Option<Leaf> {
+        Leaf::decode(&self.bytes).ok()
+    }
+}
+
+fn flaw(portal: &Portal, note: &str, head: &TreeHead, entry: u64, hash: Digest, proof: &[Digest]) -> Option<String> {
+    let key = match ledger::checkpoint::VerifierKey::parse(&portal.app.engine.vkey()) {
+        Ok(key) => key,
+        Err(error) => return Some(chain(&error)),
+    };
+    let signed = match key.open(note) {
+        Ok(checkpoint) => checkpoint.head(),
+        Err(error) => return Some(chain(&error)),
+    };
+    if signed != *head {
+        return Some("the signed checkpoint speaks of another tree than the log has".to_owned());
+    }
+    verify_inclusion(proof, &signed, entry, hash).err().map(|error| chain(&error))
+}
+
+#[utoipa::path(get, path = "/api/v1/entries/{entry}", tag = "evidence", params(("entry" = u64, Path)), responses(
+    (status = 200, body = ProvenOut),
+    (status = "4XX", body = Problem, content_type = "application/problem+json"),
+    (status = "5XX", body = Problem, content_type = "application/problem+json")))]
+/// One entry, with the proof that it is in the log.
+pub(crate) async fn entry(
+    State(portal): State<Shared>,
+    caller: Caller,
+    Named(entry): Named<u64>,
+) -> Result<Json<ProvenOut>, Trouble> {
+    let row = visible(&portal, &caller.viewer, entry)?;
+    let proven = Proven::read(&portal, entry)?;
+    Ok(Json(ProvenOut {
+        entry: EntryOut::of(&Names::load(&portal)?, &row),
+        hash: proven.hash.to_string(),
+        proof: proven.proof.iter().map(ToString::to_string).collect(),
+        tree_size: proven.head.size,
+        root: proven.head.root.to_string(),
+        checkpoint: proven.checkpoint.clone(),
+        genuine: proven.flaw.is_none(),
+        leaf: proven.leaf(),
+    }))
+}
+
+#[utoipa::path(get, path = "/api/v1/entries/{entry}/proof", tag = "evidence", params(("entry" = u64, Path)), responses(
+    (status = 200, body = String, content_type = "text/plain"),
+    (status = "4XX", body = Problem, content_type = "application/problem+json"),
+    (status = "5XX", body = Problem, content_type = "application/problem+json")))]
+/// One entry as a `.tlog-proof` file (C2SP), to be checked offline.
+pub(crate) async fn proof(
+    State(portal): State<Shared>,
+    caller: Caller,
+    Named(entry): Named<u64>,
+) -> Result<Response, Trouble> {
+    visible(&portal, &caller.viewer, entry)?;
+    proof_file(&portal, entry)
+}
+
+/// The `.tlog-proof` file as a download.
+pub(crate) fn proof_file(portal: &Portal, entry: u64) -> Result<Response, Trouble> {
+    let proven = Proven::read(portal, entry)?;
+    if proven.flaw.is_some() {
+        return Err(Trouble::Failed {
+            reference: portal.reference(),
+            what: Failure::Unreadable,
+        });
+    }
+    let mut response = (
+        [(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"))],
+        proven.file(entry),
+    )
+        .into_response();
+    if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"e{entry}.tlog-proof\"")) {
+        response.headers_mut().insert(header::CONTENT_DISPOSITION, value);
+    }
+    Ok(response)
+}
