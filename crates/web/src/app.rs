@@ -139,6 +139,9 @@ pub fn router(app: App) -> Router {
         .merge(machines)
         .merge(assets::router())
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .layer(middleware::from_fn_with_state(Arc::clone(&portal), guard::headers))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&portal),
+            guard::headers,
+        ))
         .with_state(portal)
 }

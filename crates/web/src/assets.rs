@@ -20,18 +20,53 @@ struct Asset {
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 const ASSETS: [Asset; 8] = [
-    Asset { name: "app.css", kind: "text/css; charset=utf-8", bytes: include_bytes!("../assets/app.css") },
-    Asset { name: "app.js", kind: SCRIPT, bytes: include_bytes!("../assets/app.js") },
-    Asset { name: "favicon.svg", kind: "image/svg+xml", bytes: include_bytes!("../assets/favicon.svg") },
-    Asset { name: "govuk-frontend.min.js", kind: SCRIPT, bytes: include_bytes!("../assets/govuk-frontend.min.js") },
-    Asset { name: "htmx.min.js", kind: SCRIPT, bytes: include_bytes!("../assets/htmx.min.js") },
-    Asset { name: "hx-csp.min.js", kind: SCRIPT, bytes: include_bytes!("../assets/hx-csp.min.js") },
-    Asset { name: "hx-sse.min.js", kind: SCRIPT, bytes: include_bytes!("../assets/hx-sse.min.js") },
-    Asset { name: "relative-time.js", kind: SCRIPT, bytes: include_bytes!("../assets/relative-time.js") },
+    Asset {
+        name: "app.css",
+        kind: "text/css; charset=utf-8",
+        bytes: include_bytes!("../assets/app.css"),
+    },
+    Asset {
+        name: "app.js",
+        kind: SCRIPT,
+        bytes: include_bytes!("../assets/app.js"),
+    },
+    Asset {
+        name: "favicon.svg",
+        kind: "image/svg+xml",
+        bytes: include_bytes!("../assets/favicon.svg"),
+    },
+    Asset {
+        name: "govuk-frontend.min.js",
+        kind: SCRIPT,
+        bytes: include_bytes!("../assets/govuk-frontend.min.js"),
+    },
+    Asset {
+        name: "htmx.min.js",
+        kind: SCRIPT,
+        bytes: include_bytes!("../assets/htmx.min.js"),
+    },
+    Asset {
+        name: "hx-csp.min.js",
+        kind: SCRIPT,
+        bytes: include_bytes!("../assets/hx-csp.min.js"),
+    },
+    Asset {
+        name: "hx-sse.min.js",
+        kind: SCRIPT,
+        bytes: include_bytes!("../assets/hx-sse.min.js"),
+    },
+    Asset {
+        name: "relative-time.js",
+        kind: SCRIPT,
+        bytes: include_bytes!("../assets/relative-time.js"),
+    },
 ];
 
 static VERSION: LazyLock<String> = LazyLock::new(|| {
-    let all: Vec<u8> = ASSETS.iter().flat_map(|asset| asset.bytes.iter().copied()).collect();
+    let all: Vec<u8> = ASSETS
+        .iter()
+        .flat_map(|asset| asset.bytes.iter().copied())
+        .collect();
     Digest::of(&all).to_string().chars().take(12).collect()
 });
 
@@ -54,7 +89,11 @@ async fn asset(Path(name): Path<String>, Query(asked): Query<Asked>) -> Response
         return StatusCode::NOT_FOUND.into_response();
     };
     let lasting = asked.v.as_deref() == Some(version());
-    let cache = if lasting { "public, max-age=31536000, immutable" } else { "public, max-age=60" };
+    let cache = if lasting {
+        "public, max-age=31536000, immutable"
+    } else {
+        "public, max-age=60"
+    };
     (
         [
             (header::CONTENT_TYPE, HeaderValue::from_static(asset.kind)),

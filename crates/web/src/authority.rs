@@ -12,7 +12,9 @@ use domain::{
 };
 use engine::{
     Answer, Engine, Submission,
-    enforcement::{Authority, Begun, Denial, Finish, Finished, Lease, PlatformMap, Redeemed, Unreachable},
+    enforcement::{
+        Authority, Begun, Denial, Finish, Finished, Lease, PlatformMap, Redeemed, Unreachable,
+    },
     ports::{Eventually, GrantSignal},
     record::Refusal,
 };
@@ -36,7 +38,9 @@ impl fmt::Debug for LocalAuthority {
 }
 
 fn unreachable(error: &dyn std::error::Error) -> Unreachable {
-    Unreachable { because: chain(error) }
+    Unreachable {
+        because: chain(error),
+    }
 }
 
 fn denial(entry: u64, refused: Refusal) -> Denial {
@@ -50,7 +54,10 @@ fn denial(entry: u64, refused: Refusal) -> Denial {
 }
 
 fn expires_at(state: &State, grant: GrantId) -> Option<Timestamp> {
-    state.grants.get(&grant).and_then(|grant| grant.state.expires_at())
+    state
+        .grants
+        .get(&grant)
+        .and_then(|grant| grant.state.expires_at())
 }
 
 /// What the engine said about a use.
@@ -125,10 +132,15 @@ impl LocalAuthority {
     async fn begin_use(&self, mut attempt: Attempt) -> Result<Begun, Unreachable> {
         // INVARIANT: an enforcement point speaks for itself only, whatever it writes into the attempt.
         attempt.gateway = self.gateway.clone();
-        match self.submit(self.actor(), Command::BeginUse { attempt }).await? {
-            Answer::Done { entry, events, .. } => begun(&self.engine, entry, &events).ok_or_else(|| Unreachable {
-                because: "the decision has no answer in it".to_owned(),
-            }),
+        match self
+            .submit(self.actor(), Command::BeginUse { attempt })
+            .await?
+        {
+            Answer::Done { entry, events, .. } => {
+                begun(&self.engine, entry, &events).ok_or_else(|| Unreachable {
+                    because: "the decision has no answer in it".to_owned(),
+                })
+            }
             Answer::Refused { entry, refused, .. } => Ok(Begun::Refused(denial(entry, refused))),
         }
     }
@@ -163,7 +175,11 @@ impl LocalAuthority {
             return Ok(None);
         };
         let issued = events.iter().find_map(|event| match event {
-            Event::CredentialIssued { credential, expires_at, .. } => Some((*credential, *expires_at)),
+            Event::CredentialIssued {
+                credential,
+                expires_at,
+                ..
+            } => Some((*credential, *expires_at)),
             _ => None,
         });
         Ok(issued.map(|(credential, expires_at)| Redeemed {
@@ -180,7 +196,10 @@ impl LocalAuthority {
         let usable = |state: &GrantState| matches!(state, GrantState::Active { expires_at, .. } if now < *expires_at);
         self.engine.read(|state| Lease {
             grant,
-            usable: state.grants.get(&grant).is_some_and(|grant| usable(&grant.state)),
+            usable: state
+                .grants
+                .get(&grant)
+                .is_some_and(|grant| usable(&grant.state)),
             expires_at: expires_at(state, grant),
         })
     }
@@ -189,12 +208,17 @@ impl LocalAuthority {
         let found = self.engine.read(|state| {
             let catalog = state.catalog()?;
             let known = catalog.platforms.get(platform)?;
-            let targets = catalog.targets.values().filter(|target| target.platform == *platform);
+            let targets = catalog
+                .targets
+                .values()
+                .filter(|target| target.platform == *platform);
             Some(PlatformMap {
                 platform: known.id.clone(),
                 title: known.title.clone(),
                 routes: known.routes.clone(),
-                targets: targets.map(|target| (target.native.clone(), target.id.clone())).collect(),
+                targets: targets
+                    .map(|target| (target.native.clone(), target.id.clone()))
+                    .collect(),
             })
         });
         found.map(Arc::new).ok_or_else(|| Unreachable {
@@ -204,7 +228,10 @@ impl LocalAuthority {
 }
 
 impl Authority for LocalAuthority {
-    fn platform<'a>(&'a self, platform: &'a PlatformId) -> Eventually<'a, Result<Arc<PlatformMap>, Unreachable>> {
+    fn platform<'a>(
+        &'a self,
+        platform: &'a PlatformId,
+    ) -> Eventually<'a, Result<Arc<PlatformMap>, Unreachable>> {
         Box::pin(async move { self.map_of(platform) })
     }
 
@@ -220,7 +247,11 @@ impl Authority for LocalAuthority {
         Box::pin(self.finish_use(finish))
     }
 
-    fn redeem<'a>(&'a self, code: &'a str, host: &'a str) -> Eventually<'a, Result<Option<Redeemed>, Unreachable>> {
+    fn redeem<'a>(
+        &'a self,
+        code: &'a str,
+        host: &'a str,
+    ) -> Eventually<'a, Result<Option<Redeemed>, Unreachable>> {
         Box::pin(self.redeem_code(code, host))
     }
 

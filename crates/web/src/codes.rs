@@ -87,7 +87,8 @@ impl Codes {
     pub fn redeem(&self, code: &str, host: &str, now: Timestamp) -> Option<Bound> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let found = waiting.remove(&Digest::of(code.as_bytes()))?;
-        (now < found.expires_at && found.bound.host.eq_ignore_ascii_case(host)).then_some(found.bound)
+        (now < found.expires_at && found.bound.host.eq_ignore_ascii_case(host))
+            .then_some(found.bound)
     }
 
     /// Forgets the codes of a portal session that ended.

@@ -8,7 +8,11 @@ pub(crate) fn line<'a>(cells: impl IntoIterator<Item = &'a str>) -> String {
             line.push(',');
         }
         line.push('"');
-        if cell.trim_start().starts_with(['=', '+', '-', '@', '\t', '\r']) || cell.starts_with(['\t', '\r', '\n']) {
+        if cell
+            .trim_start()
+            .starts_with(['=', '+', '-', '@', '\t', '\r'])
+            || cell.starts_with(['\t', '\r', '\n'])
+        {
             line.push('\'');
         }
         line.push_str(&cell.replace('"', "\"\""));
@@ -29,6 +33,9 @@ mod tests {
             let written = line([cell.as_str()]);
             assert!(written.starts_with("\"'"), "{written}");
         }
-        assert_eq!(line(["plain", "a \"word\", two"]), "\"plain\",\"a \"\"word\"\", two\"\r\n");
+        assert_eq!(
+            line(["plain", "a \"word\", two"]),
+            "\"plain\",\"a \"\"word\"\", two\"\r\n"
+        );
     }
 }

@@ -19,7 +19,9 @@ use domain::{
     ids::{GrantId, PlatformId},
 };
 use engine::{
-    enforcement::{Authority, Begun, Finish, Finished, LEASE_MS, Lease, PlatformMap, Redeemed, Unreachable},
+    enforcement::{
+        Authority, Begun, Finish, Finished, LEASE_MS, Lease, PlatformMap, Redeemed, Unreachable,
+    },
     ports::GrantSignal,
 };
 use futures_util::stream::{self, Stream};
@@ -45,7 +47,10 @@ impl FromRequestParts<Shared> for Point {
     async fn from_request_parts(parts: &mut Parts, portal: &Shared) -> Result<Self, Trouble> {
         let token = guard::bearer(&parts.headers).ok_or(Trouble::SignedOut)?;
         let app = &portal.app;
-        let known = app.gateway_tokens.iter().find(|(_, hash)| hash.admits(token));
+        let known = app
+            .gateway_tokens
+            .iter()
+            .find(|(_, hash)| hash.admits(token));
         let (gateway, _) = known.ok_or(Trouble::SignedOut)?;
         Ok(Self(LocalAuthority::new(
             app.engine.clone(),
@@ -104,7 +109,10 @@ async fn platform(
     Point(authority): Point,
     Path(platform): Path<PlatformId>,
 ) -> Result<Json<PlatformMap>, Trouble> {
-    let map = authority.platform(&platform).await.map_err(|_| Trouble::NotFound)?;
+    let map = authority
+        .platform(&platform)
+        .await
+        .map_err(|_| Trouble::NotFound)?;
     Ok(Json((*map).clone()))
 }
 
@@ -125,7 +133,9 @@ struct SignalOut {
 }
 
 /// The next event for a listener; one that lagged is told to ask about all its grants.
-async fn next_event(mut signals: Receiver<GrantSignal>) -> Option<(Result<sse::Event, Infallible>, Receiver<GrantSignal>)> {
+async fn next_event(
+    mut signals: Receiver<GrantSignal>,
+) -> Option<(Result<sse::Event, Infallible>, Receiver<GrantSignal>)> {
     let event = match signals.recv().await {
         Ok(signal) => {
             let out = SignalOut {
@@ -149,5 +159,7 @@ fn events(signals: Receiver<GrantSignal>) -> impl Stream<Item = Result<sse::Even
 /// means that the server is gone.
 async fn signals(Point(authority): Point) -> Response {
     let alive = sse::KeepAlive::new().interval(Duration::from_millis(LEASE_MS / 4));
-    sse::Sse::new(events(authority.signals())).keep_alive(alive).into_response()
+    sse::Sse::new(events(authority.signals()))
+        .keep_alive(alive)
+        .into_response()
 }

@@ -14,7 +14,11 @@ use axum::{
 pub(crate) struct Nonce(pub(crate) String);
 
 /// Gives each answer its headers, and each request the nonce for its page.
-pub(crate) async fn headers(State(portal): State<Shared>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn headers(
+    State(portal): State<Shared>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let nonce = random_text(&*portal.app.random);
     request.extensions_mut().insert(Nonce(nonce.clone()));
     let mut response = next.run(request).await;
@@ -24,8 +28,14 @@ pub(crate) async fn headers(State(portal): State<Shared>, mut request: Request, 
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "same-origin"),
         (header::X_FRAME_OPTIONS, "DENY"),
-        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+        (
+            HeaderName::from_static("cross-origin-opener-policy"),
+            "same-origin",
+        ),
+        (
+            HeaderName::from_static("cross-origin-resource-policy"),
+            "same-origin",
+        ),
         (
             HeaderName::from_static("permissions-policy"),
             "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
@@ -94,7 +104,9 @@ pub(crate) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> 
 pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then_some(token.trim())
 }
 
 #[cfg(test)]
@@ -104,7 +116,12 @@ mod tests {
     fn vouched(headers: &[(&'static str, &'static str)]) -> bool {
         let headers = headers
             .iter()
-            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .map(|(name, value)| {
+                (
+                    HeaderName::from_static(name),
+                    HeaderValue::from_static(value),
+                )
+            })
             .collect();
         is_own_origin(&headers, "http://localhost:8080")
     }
@@ -112,20 +129,39 @@ mod tests {
     #[test]
     fn a_form_is_taken_only_from_our_own_pages() {
         assert!(vouched(&[("origin", "http://localhost:8080")]));
-        assert!(vouched(&[("origin", "http://localhost:8080"), ("sec-fetch-site", "same-origin")]));
+        assert!(vouched(&[
+            ("origin", "http://localhost:8080"),
+            ("sec-fetch-site", "same-origin")
+        ]));
         assert!(vouched(&[("sec-fetch-site", "same-origin")]));
         assert!(!vouched(&[]));
         assert!(!vouched(&[("origin", "null")]));
         assert!(!vouched(&[("origin", "http://localhost:8081")]));
-        assert!(!vouched(&[("origin", "http://nodered.localhost:8080"), ("sec-fetch-site", "same-site")]));
-        assert!(!vouched(&[("origin", "http://localhost:8080"), ("sec-fetch-site", "cross-site")]));
+        assert!(!vouched(&[
+            ("origin", "http://nodered.localhost:8080"),
+            ("sec-fetch-site", "same-site")
+        ]));
+        assert!(!vouched(&[
+            ("origin", "http://localhost:8080"),
+            ("sec-fetch-site", "cross-site")
+        ]));
         assert!(!vouched(&[("sec-fetch-site", "none")]));
     }
 
     #[test]
     fn a_cookie_sent_twice_counts_as_none() {
-        let headers = |text| HeaderMap::from_iter([(header::COOKIE, HeaderValue::from_static(text))]);
-        assert_eq!(cookie(&headers("a=1; remit_session=x"), "remit_session"), Some("x"));
-        assert_eq!(cookie(&headers("remit_session=x; remit_session=y"), "remit_session"), None);
+        let headers =
+            |text| HeaderMap::from_iter([(header::COOKIE, HeaderValue::from_static(text))]);
+        assert_eq!(
+            cookie(&headers("a=1; remit_session=x"), "remit_session"),
+            Some("x")
+        );
+        assert_eq!(
+            cookie(
+                &headers("remit_session=x; remit_session=y"),
+                "remit_session"
+            ),
+            None
+        );
     }
 }

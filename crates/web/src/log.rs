@@ -6,7 +6,7 @@ use crate::{
     sessions::Door,
     tokens,
     trouble::Trouble,
-    viewer::{Viewer, Watch, COOKIE},
+    viewer::{COOKIE, Viewer, Watch},
 };
 use axum::{
     Router,
@@ -41,7 +41,8 @@ fn may_read(portal: &Portal, headers: &HeaderMap) -> Result<(), Trouble> {
     }
     let session = match bearer {
         Some(token) => portal.sessions.find(token, Door::Api, now),
-        None => guard::cookie(headers, COOKIE).and_then(|cookie| portal.sessions.find(cookie, Door::Portal, now)),
+        None => guard::cookie(headers, COOKIE)
+            .and_then(|cookie| portal.sessions.find(cookie, Door::Portal, now)),
     };
     let session = session.ok_or(Trouble::SignedOut)?;
     let viewer = portal
@@ -55,9 +56,18 @@ fn may_read(portal: &Portal, headers: &HeaderMap) -> Result<(), Trouble> {
 /// `GET /log/checkpoint`: the newest signed head.
 async fn checkpoint(State(portal): State<Shared>, headers: HeaderMap) -> Result<Response, Trouble> {
     may_read(&portal, &headers)?;
-    let head = portal.app.engine.reader().head().map_err(|error| portal.unread(&error))?;
+    let head = portal
+        .app
+        .engine
+        .reader()
+        .head()
+        .map_err(|error| portal.unread(&error))?;
     let kind = HeaderValue::from_static("text/plain; charset=utf-8");
-    Ok(([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, NEVER)], head.checkpoint).into_response())
+    Ok((
+        [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, NEVER)],
+        head.checkpoint,
+    )
+        .into_response())
 }
 
 struct Stored<'a>(&'a dyn engine::ports::LogReader);
@@ -70,16 +80,24 @@ impl HashSource for Stored<'_> {
 }
 
 /// `GET /log/tile/...`: hashes or entries. Full tiles never change; a partial one is served at its own width only.
-async fn tile(State(portal): State<Shared>, Path(path): Path<String>, headers: HeaderMap) -> Result<Response, Trouble> {
+async fn tile(
+    State(portal): State<Shared>,
+    Path(path): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Trouble> {
     may_read(&portal, &headers)?;
-    let tile: TileId = format!("tile/{path}").parse().map_err(|_| Trouble::NotFound)?;
+    let tile: TileId = format!("tile/{path}")
+        .parse()
+        .map_err(|_| Trouble::NotFound)?;
     let reader = portal.app.engine.reader();
     let head = reader.head().map_err(|error| portal.unread(&error))?;
     if !tile.is_within(head.tree.size) {
         return Err(Trouble::NotFound);
     }
     let bytes = match tile.kind() {
-        TileKind::Hashes { .. } => tile_bytes(&Stored(&*reader), tile).map_err(|error| portal.failed(&error))?,
+        TileKind::Hashes { .. } => {
+            tile_bytes(&Stored(&*reader), tile).map_err(|error| portal.failed(&error))?
+        }
         TileKind::Entries => {
             let leaves = reader
                 .leaves(tile.first(), usize::from(tile.width()))
@@ -89,7 +107,14 @@ async fn tile(State(portal): State<Shared>, Path(path): Path<String>, headers: H
     };
     let kind = HeaderValue::from_static("application/octet-stream");
     // What a width names never changes either: the log only grows.
-    Ok(([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, FOREVER)], bytes).into_response())
+    Ok((
+        [
+            (header::CONTENT_TYPE, kind),
+            (header::CACHE_CONTROL, FOREVER),
+        ],
+        bytes,
+    )
+        .into_response())
 }
 
 /// `GET /.well-known/jwks.json`: the keys that sign access tokens (RFC 7517 §5).
@@ -97,5 +122,9 @@ async fn key_set(State(portal): State<Shared>) -> Response {
     let kind = HeaderValue::from_static("application/jwk-set+json");
     let cache = HeaderValue::from_static(tokens::KEY_SET_CACHE);
     let body = portal.app.issuer.key_set().to_string();
-    ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, cache)], body).into_response()
+    (
+        [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, cache)],
+        body,
+    )
+        .into_response()
 }

@@ -56,7 +56,9 @@ impl Names {
     }
 
     pub(crate) fn privilege(&self, id: &PrivilegeId) -> String {
-        let known = self.catalog().and_then(|catalog| catalog.privileges.get(id));
+        let known = self
+            .catalog()
+            .and_then(|catalog| catalog.privileges.get(id));
         known.map_or_else(|| id.to_string(), |privilege| privilege.title.clone())
     }
 
@@ -82,10 +84,11 @@ impl Names {
 
 /// The catalog in force.
 pub(crate) fn catalog(portal: &Portal) -> Option<Arc<Catalog>> {
-    portal
-        .app
-        .engine
-        .read(|state| state.bundle.and_then(|bundle| state.catalogs.get(&bundle).cloned()))
+    portal.app.engine.read(|state| {
+        state
+            .bundle
+            .and_then(|bundle| state.catalogs.get(&bundle).cloned())
+    })
 }
 
 /// `a`, `a and b`, `a, b and c`.

@@ -143,8 +143,16 @@ mod tests {
         let (secret, _) = sessions.open("mia".parse().unwrap(), Door::Portal, NOW);
         let later = NOW.plus(Seconds(IDLE.0 - 1));
         assert!(sessions.find(&secret, Door::Portal, later).is_some());
-        assert!(sessions.find(&secret, Door::Portal, later.plus(Seconds(IDLE.0 - 1))).is_some());
-        assert!(sessions.find(&secret, Door::Portal, later.plus(Seconds(3 * IDLE.0))).is_none());
+        assert!(
+            sessions
+                .find(&secret, Door::Portal, later.plus(Seconds(IDLE.0 - 1)))
+                .is_some()
+        );
+        assert!(
+            sessions
+                .find(&secret, Door::Portal, later.plus(Seconds(3 * IDLE.0)))
+                .is_none()
+        );
     }
 
     #[test]

@@ -75,7 +75,9 @@ pub enum AccountsError {
     #[error("an account in the accounts file has no usable id")]
     Id(#[source] IdError),
     /// A value that is no argon2id hash.
-    #[error("account `{account}` has no argon2id hash: write the line that `remit accounts hash` prints")]
+    #[error(
+        "account `{account}` has no argon2id hash: write the line that `remit accounts hash` prints"
+    )]
     Hash {
         /// Which.
         account: AccountId,
@@ -101,8 +103,8 @@ impl Accounts {
         let mut hashes = BTreeMap::new();
         for (id, hash) in file.accounts {
             let account: AccountId = id.parse().map_err(AccountsError::Id)?;
-            let usable = PasswordHash::new(&hash)
-                .is_ok_and(|hash| hash.algorithm.as_str() == "argon2id");
+            let usable =
+                PasswordHash::new(&hash).is_ok_and(|hash| hash.algorithm.as_str() == "argon2id");
             if !usable {
                 return Err(AccountsError::Hash { account });
             }
@@ -128,8 +130,11 @@ impl Accounts {
             return false;
         };
         let checked = tokio::task::spawn_blocking(move || {
-            let matches = PasswordHash::new(&hash)
-                .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok());
+            let matches = PasswordHash::new(&hash).is_ok_and(|hash| {
+                Argon2::default()
+                    .verify_password(password.as_bytes(), &hash)
+                    .is_ok()
+            });
             drop(turn);
             matches
         });
@@ -200,7 +205,11 @@ mod tests {
         let mia = "mia".parse().unwrap();
         assert!(accounts.check(&mia, "correct horse").await);
         assert!(!accounts.check(&mia, "correct house").await);
-        assert!(!accounts.check(&"nobody".parse().unwrap(), "correct horse").await);
+        assert!(
+            !accounts
+                .check(&"nobody".parse().unwrap(), "correct horse")
+                .await
+        );
     }
 
     #[test]

@@ -65,9 +65,19 @@ pub(crate) async fn submit(portal: &Portal, wish: Wish) -> Result<Done, Trouble>
         blobs: wish.blobs,
     };
     match portal.app.engine.submit(submission).await {
-        Ok(Answer::Done { entry, at, events, repeated }) => {
+        Ok(Answer::Done {
+            entry,
+            at,
+            events,
+            repeated,
+        }) => {
             portal.app.engine.settled(entry).await;
-            Ok(Done { entry, at, events, repeated })
+            Ok(Done {
+                entry,
+                at,
+                events,
+                repeated,
+            })
         }
         Ok(Answer::Refused { entry, refused, .. }) => Err(Trouble::Refused(Box::new(Refusal {
             entry: Some(entry),
@@ -101,16 +111,26 @@ fn failure(portal: &Portal, failed: &Failed) -> Trouble {
 }
 
 /// Seals one text of `author`.
-pub(crate) fn seal(portal: &Portal, author: &PersonId, raw: &str) -> Result<(Text, Vec<SealedBody>), Trouble> {
+pub(crate) fn seal(
+    portal: &Portal,
+    author: &PersonId,
+    raw: &str,
+) -> Result<(Text, Vec<SealedBody>), Trouble> {
     let mut writer = portal.app.engine.body_writer(author.as_str());
     let text = writer
         .write(raw, COMMENT_CHARS_MAX)
-        .map_err(|error| Trouble::Unusable { message: chain(&error) })?;
+        .map_err(|error| Trouble::Unusable {
+            message: chain(&error),
+        })?;
     Ok((text, writer.finish()))
 }
 
 /// The idempotency key of what was sent: the same key with other content is told apart.
-pub(crate) fn key(principal: &str, key: &str, content: &[&[u8]]) -> Result<IdempotencyKey, Trouble> {
+pub(crate) fn key(
+    principal: &str,
+    key: &str,
+    content: &[&[u8]],
+) -> Result<IdempotencyKey, Trouble> {
     let legal = |c: char| c.is_ascii_graphic();
     if key.is_empty() || key.len() > KEY_CHARS_MAX || !key.chars().all(legal) {
         return Err(Trouble::Unreadable {
@@ -146,7 +166,9 @@ pub(crate) fn seal_all<K: Ord + Clone>(
         }
         let text = writer
             .write(words, chars_max)
-            .map_err(|error| Trouble::Unusable { message: chain(&error) })?;
+            .map_err(|error| Trouble::Unusable {
+                message: chain(&error),
+            })?;
         texts.insert(name.clone(), text);
     }
     Ok((texts, writer.finish()))

@@ -161,7 +161,8 @@ impl Issuer {
         let mut header = Header::new(Algorithm::EdDSA);
         header.typ = Some("at+jwt".to_owned());
         header.kid = Some(self.kid.clone());
-        let token = jsonwebtoken::encode(&header, &claims, &self.key).map_err(TokenError::NotSigned)?;
+        let token =
+            jsonwebtoken::encode(&header, &claims, &self.key).map_err(TokenError::NotSigned)?;
         Ok(Issued {
             token,
             expires_at: Timestamp(exp.saturating_mul(1000)),

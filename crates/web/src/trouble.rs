@@ -181,9 +181,12 @@ impl Trouble {
                 reference: None,
                 entry: refusal.entry,
             },
-            Self::Unreadable { message } => {
-                Words::new("unreadable", "The request could not be read", sentence(message), &[])
-            }
+            Self::Unreadable { message } => Words::new(
+                "unreadable",
+                "The request could not be read",
+                sentence(message),
+                &[],
+            ),
             Self::Unusable { message } => {
                 Words::new("unusable", "A value cannot be used", sentence(message), &[])
             }
@@ -283,9 +286,9 @@ fn failure_words(what: Failure, reference: &str) -> Words {
 fn refused_status(rule: &str) -> StatusCode {
     match rule {
         "stale" => StatusCode::PRECONDITION_FAILED,
-        "open-request" | "live-grant" | "one-seat" | "repeated" | "over" | "on-hold" | "not-on-hold"
-        | "not-begun" | "review-due" | "bundle-in-force" | "proposed-bundle" | "extension-active"
-        | "time" | "rules-changed" => StatusCode::CONFLICT,
+        "open-request" | "live-grant" | "one-seat" | "repeated" | "over" | "on-hold"
+        | "not-on-hold" | "not-begun" | "review-due" | "bundle-in-force" | "proposed-bundle"
+        | "extension-active" | "time" | "rules-changed" => StatusCode::CONFLICT,
         "privilege" | "target" | "no-target" | "duration" | "duration-min" | "start-ahead"
         | "answers" | "answer-length" | "answer-unknown" | "ticket" | "ticket-form"
         | "risk-controls" | "extension" | "narrower" | "known-bundle" => {
@@ -298,7 +301,10 @@ fn refused_status(rule: &str) -> StatusCode {
 /// A message as a sentence: refusals are written in lower case without a full stop.
 pub(crate) fn sentence(message: &str) -> String {
     let mut chars = message.chars();
-    let mut text: String = chars.next().map(|first| first.to_uppercase().collect()).unwrap_or_default();
+    let mut text: String = chars
+        .next()
+        .map(|first| first.to_uppercase().collect())
+        .unwrap_or_default();
     text.extend(chars);
     if !text.is_empty() && !text.ends_with(['.', '?', '!']) {
         text.push('.');

@@ -58,7 +58,11 @@ impl Viewer {
         person.is_active().then(|| Self {
             person: person.id.clone(),
             account: account.clone(),
-            duties: state.directory.duties_at(&person.id, now).into_keys().collect(),
+            duties: state
+                .directory
+                .duties_at(&person.id, now)
+                .into_keys()
+                .collect(),
             now,
         })
     }

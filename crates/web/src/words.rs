@@ -1,7 +1,7 @@
 //! Words that pages and API share: times, standings, findings.
 use askama::{Template, filters::HtmlSafe};
 use domain::{
-    catalog::{ActionKind, DataClass, Environment, Phase},
+    catalog::{DataClass, Environment, Phase},
     grant::{EndReason, HoldReason},
     impact::Band,
     time::Timestamp,
@@ -12,7 +12,10 @@ use std::fmt;
 
 /// A time as people read it, with its zone, and as machines do.
 #[derive(Debug, Clone, PartialEq, Eq, Template)]
-#[template(source = r#"<time datetime="{{ machine }}">{{ text }}</time>"#, ext = "html")]
+#[template(
+    source = r#"<time datetime="{{ machine }}">{{ text }}</time>"#,
+    ext = "html"
+)]
 pub(crate) struct When {
     pub(crate) machine: String,
     pub(crate) text: String,
@@ -41,7 +44,10 @@ pub(crate) fn read_time(text: &str, zone: &TimeZone) -> Option<Timestamp> {
 
 /// What a `datetime-local` field shows for a time.
 pub(crate) fn local_field(at: Timestamp, zone: &TimeZone) -> String {
-    instant(at).to_zoned(zone.clone()).strftime("%Y-%m-%dT%H:%M").to_string()
+    instant(at)
+        .to_zoned(zone.clone())
+        .strftime("%Y-%m-%dT%H:%M")
+        .to_string()
 }
 
 /// `23 Nov 2026, 12:15 (UTC+01:00)`.
@@ -64,7 +70,10 @@ pub(crate) fn when_exactly(at: Timestamp, zone: &TimeZone) -> When {
 
 /// `12:15`.
 pub(crate) fn clock(at: Timestamp, zone: &TimeZone) -> String {
-    instant(at).to_zoned(zone.clone()).strftime("%H:%M").to_string()
+    instant(at)
+        .to_zoned(zone.clone())
+        .strftime("%H:%M")
+        .to_string()
 }
 
 /// `47 minutes left`, as the page's script writes it too.
@@ -167,16 +176,6 @@ pub(crate) fn data_class(class: DataClass) -> &'static str {
         DataClass::Internal => "internal",
         DataClass::Confidential => "confidential",
         DataClass::Restricted => "restricted",
-    }
-}
-
-pub(crate) fn action_kind(kind: ActionKind) -> &'static str {
-    match kind {
-        ActionKind::Read => "read",
-        ActionKind::Run => "run",
-        ActionKind::Change => "change",
-        ActionKind::Export => "export",
-        ActionKind::Administer => "administer",
     }
 }
 

@@ -63,7 +63,9 @@ fn kind(portal: &Portal, asked: &AskIn) -> Result<RequestKind, Trouble> {
         });
     };
     if asked.break_glass {
-        return Err(unusable("an extension is not an emergency: leave `break_glass` out".to_owned()));
+        return Err(unusable(
+            "an extension is not an emergency: leave `break_glass` out".to_owned(),
+        ));
     }
     let number: GrantNumber = number
         .parse()
@@ -85,13 +87,20 @@ fn start(portal: &Portal, asked: &AskIn) -> Result<Start, Trouble> {
         Some(text) => words::read_time(text, &portal.app.zone)
             .map(Start::At)
             .ok_or_else(|| {
-                unusable("`start_at` is not a time: write it as `2026-11-23T12:15:00+01:00`".to_owned())
+                unusable(
+                    "`start_at` is not a time: write it as `2026-11-23T12:15:00+01:00`".to_owned(),
+                )
             }),
     }
 }
 
 fn ticket(asked: &AskIn) -> Result<Option<String>, Trouble> {
-    let Some(text) = asked.ticket.as_deref().map(str::trim).filter(|text| !text.is_empty()) else {
+    let Some(text) = asked
+        .ticket
+        .as_deref()
+        .map(str::trim)
+        .filter(|text| !text.is_empty())
+    else {
         return Ok(None);
     };
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '#' | '/');
@@ -104,7 +113,11 @@ fn ticket(asked: &AskIn) -> Result<Option<String>, Trouble> {
     }
 }
 
-fn build(portal: &Portal, asked: &AskIn, answers: BTreeMap<QuestionId, Text>) -> Result<Ask, Trouble> {
+fn build(
+    portal: &Portal,
+    asked: &AskIn,
+    answers: BTreeMap<QuestionId, Text>,
+) -> Result<Ask, Trouble> {
     Ok(Ask {
         privilege: asked.privilege.clone(),
         targets: asked.targets.clone(),
@@ -118,7 +131,11 @@ fn build(portal: &Portal, asked: &AskIn, answers: BTreeMap<QuestionId, Text>) ->
 }
 
 /// The ask with its answers sealed under the requester's key.
-pub(crate) fn ask_of(portal: &Portal, requester: &PersonId, asked: &AskIn) -> Result<(Ask, Vec<SealedBody>), Trouble> {
+pub(crate) fn ask_of(
+    portal: &Portal,
+    requester: &PersonId,
+    asked: &AskIn,
+) -> Result<(Ask, Vec<SealedBody>), Trouble> {
     let (answers, bodies) = seal_all(portal, requester, &asked.answers, ANSWER_CHARS_MAX)?;
     Ok((build(portal, asked, answers)?, bodies))
 }
@@ -129,6 +146,10 @@ pub(crate) fn unsealed(portal: &Portal, asked: &AskIn) -> Result<Ask, Trouble> {
         chars: u32::try_from(engine::body::clean(raw).chars().count()).unwrap_or(u32::MAX),
         commitment: Digest([0; 32]),
     };
-    let answers = asked.answers.iter().map(|(q, raw)| (q.clone(), count(raw))).collect();
+    let answers = asked
+        .answers
+        .iter()
+        .map(|(q, raw)| (q.clone(), count(raw)))
+        .collect();
     build(portal, asked, answers)
 }

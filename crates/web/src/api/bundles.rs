@@ -37,19 +37,30 @@ pub(crate) struct BundlesOut {
 }
 
 fn must_govern(viewer: &Viewer) -> Result<(), Trouble> {
-    viewer.must_watch(&[Watch::Governance, Watch::Auditor, Watch::Security], "governance")
+    viewer.must_watch(
+        &[Watch::Governance, Watch::Auditor, Watch::Security],
+        "governance",
+    )
 }
 
 #[utoipa::path(get, path = "/api/v1/bundles", tag = "bundles", responses(
     (status = 200, body = BundlesOut),
     (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 /// Which bundle is in force, and which waits.
-pub(crate) async fn bundles(State(portal): State<Shared>, caller: Caller) -> Result<Json<BundlesOut>, Trouble> {
+pub(crate) async fn bundles(
+    State(portal): State<Shared>,
+    caller: Caller,
+) -> Result<Json<BundlesOut>, Trouble> {
     must_govern(&caller.viewer)?;
-    Ok(Json(portal.app.engine.read(|state| BundlesOut {
-        in_force: state.bundle.map(|bundle| bundle.to_string()),
-        proposed: state.proposed.as_ref().map(|(bundle, _)| bundle.to_string()),
-        proposed_by: state.proposed.as_ref().map(|(_, by)| by.to_string()),
+    Ok(Json(portal.app.engine.read(|state| {
+        BundlesOut {
+            in_force: state.bundle.map(|bundle| bundle.to_string()),
+            proposed: state
+                .proposed
+                .as_ref()
+                .map(|(bundle, _)| bundle.to_string()),
+            proposed_by: state.proposed.as_ref().map(|(_, by)| by.to_string()),
+        }
     })))
 }
 
@@ -62,7 +73,10 @@ pub(crate) async fn bundles(State(portal): State<Shared>, caller: Caller) -> Res
     (status = "4XX", body = Problem, content_type = "application/problem+json"),
     (status = "5XX", body = Problem, content_type = "application/problem+json")))]
 /// Proposes another bundle; a second person confirms it.
-pub(crate) async fn propose(State(portal): State<Shared>, request: Request) -> Result<Response, Trouble> {
+pub(crate) async fn propose(
+    State(portal): State<Shared>,
+    request: Request,
+) -> Result<Response, Trouble> {
     let (mut parts, body) = request.into_parts();
     let caller = Caller::from_request_parts(&mut parts, &portal).await?;
     must_govern(&caller.viewer)?;
@@ -73,17 +87,26 @@ pub(crate) async fn propose(State(portal): State<Shared>, request: Request) -> R
         .and_then(|value| value.to_str().ok())
         .and_then(|text| Digest::from_str(text).ok())
         .ok_or_else(|| Trouble::Unreadable {
-            message: "the header `X-Bundle-Digest` must carry the bundle's hash, 64 hexadecimal digits".to_owned(),
+            message:
+                "the header `X-Bundle-Digest` must carry the bundle's hash, 64 hexadecimal digits"
+                    .to_owned(),
         })?;
     let bytes: Bytes = axum::body::to_bytes(body, BUNDLE_BYTES_MAX)
         .await
         .map_err(|_| Trouble::TooLarge)?;
-    if parts.headers.get(header::CONTENT_TYPE).is_none_or(|kind| kind != "application/octet-stream") {
+    if parts
+        .headers
+        .get(header::CONTENT_TYPE)
+        .is_none_or(|kind| kind != "application/octet-stream")
+    {
         return Err(Trouble::WrongMedia {
             expected: "application/octet-stream",
         });
     }
-    let key = sent.key(caller.viewer.account.as_str(), Sha256::of(&bytes).as_bytes())?;
+    let key = sent.key(
+        caller.viewer.account.as_str(),
+        Sha256::of(&bytes).as_bytes(),
+    )?;
     let command = Command::ProposeBundle { bundle: digest };
     let wish = Wish {
         blobs: vec![bytes.to_vec()],
@@ -107,7 +130,11 @@ pub(crate) async fn confirm(
 ) -> Result<Response, Trouble> {
     must_govern(&write.caller.viewer)?;
     let command = Command::ConfirmBundle { bundle };
-    let done = submit(&portal, Wish::plain(write.caller.session.actor(), command, write.key)).await?;
+    let done = submit(
+        &portal,
+        Wish::plain(write.caller.session.actor(), command, write.key),
+    )
+    .await?;
     Ok(answer(&done))
 }
 

@@ -132,26 +132,49 @@ pub(crate) struct QuestionOut {
 }
 
 /// What keeps somebody from asking, in plain words; empty if nothing does.
-pub(crate) fn missing(catalog: &Catalog, directory: &Directory, viewer: &Viewer, privilege: &Privilege) -> Vec<String> {
+pub(crate) fn missing(
+    catalog: &Catalog,
+    directory: &Directory,
+    viewer: &Viewer,
+    privilege: &Privilege,
+) -> Vec<String> {
     let Some(person) = directory.persons.get(&viewer.person) else {
         return vec!["you are not in the directory".to_owned()];
     };
     let wanted = &privilege.eligibility;
     let mut missing = Vec::new();
     if person.job_roles.is_disjoint(&wanted.job_roles) {
-        let roles: Vec<String> = wanted.job_roles.iter().map(|role| role.as_str().replace('-', " ")).collect();
-        missing.push(format!("it is for the job role {}", crate::names::listed(&roles, "or")));
+        let roles: Vec<String> = wanted
+            .job_roles
+            .iter()
+            .map(|role| role.as_str().replace('-', " "))
+            .collect();
+        missing.push(format!(
+            "it is for the job role {}",
+            crate::names::listed(&roles, "or")
+        ));
     }
-    let in_team = person.team.as_ref().is_some_and(|team| wanted.teams.contains(team));
+    let in_team = person
+        .team
+        .as_ref()
+        .is_some_and(|team| wanted.teams.contains(team));
     if !wanted.teams.is_empty() && !in_team {
         missing.push("it is for another team".to_owned());
     }
     for lesson in &wanted.training {
-        let passed = person.training.get(lesson).is_some_and(|until| viewer.now < *until);
+        let passed = person
+            .training
+            .get(lesson)
+            .is_some_and(|until| viewer.now < *until);
         if !passed {
             let title = catalog.lessons.get(lesson).map_or_else(
                 || format!("the lesson `{lesson}`"),
-                |lesson| format!("the lesson \u{201c}{}\u{201d} ({} minutes)", lesson.title, lesson.minutes),
+                |lesson| {
+                    format!(
+                        "the lesson \u{201c}{}\u{201d} ({} minutes)",
+                        lesson.title, lesson.minutes
+                    )
+                },
             );
             missing.push(title);
         }
@@ -189,10 +212,13 @@ impl PrivilegeOut {
             chars_min: question.chars_min,
             chars_max: question.chars_max,
         };
-        let controls = privilege.risk_controls.iter().map(|(id, text)| StatementOut {
-            id: id.to_string(),
-            text: text.clone(),
-        });
+        let controls = privilege
+            .risk_controls
+            .iter()
+            .map(|(id, text)| StatementOut {
+                id: id.to_string(),
+                text: text.clone(),
+            });
         Self {
             id: privilege.id.to_string(),
             title: privilege.title.clone(),
@@ -225,7 +251,10 @@ impl PrivilegeOut {
     (status = 200, body = CatalogOut),
     (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 /// Platforms, targets and lessons of the catalog in force.
-pub(crate) async fn catalog(State(portal): State<Shared>, _: Caller) -> Result<Json<CatalogOut>, Trouble> {
+pub(crate) async fn catalog(
+    State(portal): State<Shared>,
+    _: Caller,
+) -> Result<Json<CatalogOut>, Trouble> {
     let names = Names::load(&portal)?;
     let catalog = in_force(&portal).ok_or(Trouble::NotFound)?;
     let platforms = catalog.platforms.values().map(|platform| PlatformOut {
@@ -257,7 +286,10 @@ pub(crate) async fn catalog(State(portal): State<Shared>, _: Caller) -> Result<J
         minutes: lesson.minutes,
     });
     Ok(Json(CatalogOut {
-        bundle: portal.app.engine.read(|state| state.bundle.map(|bundle| bundle.to_string())),
+        bundle: portal
+            .app
+            .engine
+            .read(|state| state.bundle.map(|bundle| bundle.to_string())),
         platforms: platforms.collect(),
         targets: targets.collect(),
         lessons: lessons.collect(),
@@ -268,7 +300,10 @@ pub(crate) async fn catalog(State(portal): State<Shared>, _: Caller) -> Result<J
     (status = 200, body = Vec<PrivilegeOut>),
     (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 /// Everything that may be lent, and whether it fits you.
-pub(crate) async fn privileges(State(portal): State<Shared>, caller: Caller) -> Result<Json<Vec<PrivilegeOut>>, Trouble> {
+pub(crate) async fn privileges(
+    State(portal): State<Shared>,
+    caller: Caller,
+) -> Result<Json<Vec<PrivilegeOut>>, Trouble> {
     let names = Names::load(&portal)?;
     let catalog = in_force(&portal).ok_or(Trouble::NotFound)?;
     let out = portal.app.engine.read(|state| {

@@ -88,7 +88,9 @@ pub(crate) fn queue(portal: &Portal, viewer: &Viewer) -> Result<Vec<RequestRow>,
     let views = portal.app.engine.views();
     let mut rows = Vec::new();
     for (_, number) in waiting {
-        let row = views.request(number).map_err(|error| portal.unread(&error))?;
+        let row = views
+            .request(number)
+            .map_err(|error| portal.unread(&error))?;
         rows.extend(row);
     }
     Ok(rows)
@@ -142,7 +144,11 @@ pub(crate) async fn approve(
     let row = visible(&portal, &write.caller.viewer, number)?;
     let (comment, bodies) = seal(&portal, &write.caller.viewer.person, &write.body.comment)?;
     let narrowed = write.body.narrowing.as_ref().and_then(|left| {
-        narrowing(&row, left.targets.clone(), left.duration_seconds.map(Seconds))
+        narrowing(
+            &row,
+            left.targets.clone(),
+            left.duration_seconds.map(Seconds),
+        )
     });
     let command = Command::ApproveRequest {
         request: row.id,
@@ -187,7 +193,10 @@ pub(crate) async fn question(
     Named(number): Named<RequestNumber>,
     write: Write<TextIn>,
 ) -> Result<Response, Trouble> {
-    talk(&portal, write, number, |request, text| Command::AskRequester { request, text }).await
+    talk(&portal, write, number, |request, text| {
+        Command::AskRequester { request, text }
+    })
+    .await
 }
 
 #[utoipa::path(post, path = "/api/v1/requests/{number}/answers", tag = "decisions", request_body = TextIn,
@@ -202,7 +211,10 @@ pub(crate) async fn answer(
     Named(number): Named<RequestNumber>,
     write: Write<TextIn>,
 ) -> Result<Response, Trouble> {
-    talk(&portal, write, number, |request, text| Command::AnswerApprovers { request, text }).await
+    talk(&portal, write, number, |request, text| {
+        Command::AnswerApprovers { request, text }
+    })
+    .await
 }
 
 async fn talk(
@@ -232,6 +244,10 @@ async fn carry_out<T>(
 }
 
 /// A comment with the command it belongs to.
-pub(crate) fn commented(portal: &Portal, viewer: &Viewer, comment: &CommentIn) -> Result<(Text, Vec<SealedBody>), Trouble> {
+pub(crate) fn commented(
+    portal: &Portal,
+    viewer: &Viewer,
+    comment: &CommentIn,
+) -> Result<(Text, Vec<SealedBody>), Trouble> {
     seal(portal, &viewer.person, &comment.comment)
 }

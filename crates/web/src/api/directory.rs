@@ -148,7 +148,9 @@ fn person(portal: &Portal, given: PersonIn) -> Result<(DirectoryChange, Vec<Seal
     let mut sealed = |raw: Option<String>| {
         raw.map(|raw| writer.write(&raw, NAME_CHARS_MAX))
             .transpose()
-            .map_err(|error| Trouble::Unusable { message: chain(&error) })
+            .map_err(|error| Trouble::Unusable {
+                message: chain(&error),
+            })
     };
     let name = sealed(given.name)?;
     let mail = sealed(given.mail)?;
@@ -162,10 +164,17 @@ fn person(portal: &Portal, given: PersonIn) -> Result<(DirectoryChange, Vec<Seal
         team: given.team,
         duties: given.duties,
         training,
-        standing: if given.suspended { Standing::Suspended } else { Standing::Active },
+        standing: if given.suspended {
+            Standing::Suspended
+        } else {
+            Standing::Active
+        },
         manager: given.manager,
     };
-    Ok((DirectoryChange::Person { person, name, mail }, writer.finish()))
+    Ok((
+        DirectoryChange::Person { person, name, mail },
+        writer.finish(),
+    ))
 }
 
 fn group(given: GroupIn) -> DirectoryChange {
@@ -179,7 +188,10 @@ fn group(given: GroupIn) -> DirectoryChange {
     })
 }
 
-fn change_of(portal: &Portal, given: ChangeIn) -> Result<(DirectoryChange, Vec<SealedBody>), Trouble> {
+fn change_of(
+    portal: &Portal,
+    given: ChangeIn,
+) -> Result<(DirectoryChange, Vec<SealedBody>), Trouble> {
     let plain = match given {
         ChangeIn::Person(given) => return person(portal, given),
         ChangeIn::PersonRemoved(id) => DirectoryChange::PersonRemoved(id),
@@ -210,14 +222,23 @@ fn change_of(portal: &Portal, given: ChangeIn) -> Result<(DirectoryChange, Vec<S
     (status = "4XX", body = Problem, content_type = "application/problem+json"),
     (status = "5XX", body = Problem, content_type = "application/problem+json")))]
 /// Puts one change of the directory on record; with an operator's token.
-pub(crate) async fn change(State(portal): State<Shared>, request: Request) -> Result<Response, Trouble> {
+pub(crate) async fn change(
+    State(portal): State<Shared>,
+    request: Request,
+) -> Result<Response, Trouble> {
     let (parts, body) = request.into_parts();
     let token = guard::bearer(&parts.headers).ok_or(Trouble::SignedOut)?;
-    if !portal.app.operator_tokens.iter().any(|hash| hash.admits(token)) {
+    if !portal
+        .app
+        .operator_tokens
+        .iter()
+        .any(|hash| hash.admits(token))
+    {
         return Err(Trouble::SignedOut);
     }
     let sent = Sent::of(&parts)?;
-    let strict: Strict<ChangeIn> = Strict::from_request(Request::from_parts(parts, body), &portal).await?;
+    let strict: Strict<ChangeIn> =
+        Strict::from_request(Request::from_parts(parts, body), &portal).await?;
     let key = sent.key("operator", &strict.bytes)?;
     let (change, bodies) = change_of(&portal, strict.body)?;
     let wish = Wish {

@@ -26,7 +26,6 @@ use domain::{
 use engine::views::{EntryRow, EvidenceQuery, Page};
 use ledger::{
     digest::Digest,
-    leaf::Leaf,
     proof_file::ProofFile,
     tree::{HashSource, TreeHead, leaf_hash, prove_inclusion, verify_inclusion},
 };
@@ -76,7 +75,9 @@ fn one<T: FromStr>(name: &str, text: &str) -> Result<Option<T>, Trouble> {
         return Ok(None);
     }
     text.parse().map(Some).map_err(|_| Trouble::Unusable {
-        message: format!("`{name}` is not understood: leave it empty or write an id as lists show it"),
+        message: format!(
+            "`{name}` is not understood: leave it empty or write an id as lists show it"
+        ),
     })
 }
 
@@ -85,9 +86,11 @@ fn instant(name: &str, text: &str, portal: &Portal) -> Result<Option<Timestamp>,
     if text.is_empty() {
         return Ok(None);
     }
-    read_time(text, &portal.app.zone).map(Some).ok_or_else(|| Trouble::Unusable {
-        message: format!("`{name}` is not a time: write it as `2026-11-23T12:15:00+01:00`"),
-    })
+    read_time(text, &portal.app.zone)
+        .map(Some)
+        .ok_or_else(|| Trouble::Unusable {
+            message: format!("`{name}` is not a time: write it as `2026-11-23T12:15:00+01:00`"),
+        })
 }
 
 fn words(text: &str) -> Option<String> {
@@ -129,7 +132,9 @@ impl Search {
             ("to", &self.to),
         ];
         let given = all.iter().filter(|(_, value)| !value.trim().is_empty());
-        let pairs: Vec<String> = given.map(|(name, value)| format!("{name}={}", encoded(value))).collect();
+        let pairs: Vec<String> = given
+            .map(|(name, value)| format!("{name}={}", encoded(value)))
+            .collect();
         pairs.join("&")
     }
 }
@@ -170,7 +175,10 @@ impl EntryOut {
             at: rfc3339(row.at),
             kind: row.kind.clone(),
             stream: row.stream.clone(),
-            person: row.person.as_ref().map(|person| PersonOut::of(names, person)),
+            person: row
+                .person
+                .as_ref()
+                .map(|person| PersonOut::of(names, person)),
             privilege: row.privilege.as_ref().map(ToString::to_string),
             targets: row.targets.iter().map(ToString::to_string).collect(),
             request: row.request.map(|number| number.to_string()),
@@ -228,14 +236,21 @@ pub(crate) async fn search(
         .entries(&search.query(&portal)?, page)
         .map_err(|error| portal.unread(&error))?;
     let names = Names::load(&portal)?;
-    let items = paged.rows.iter().map(|row| EntryOut::of(&names, row)).collect();
+    let items = paged
+        .rows
+        .iter()
+        .map(|row| EntryOut::of(&names, row))
+        .collect();
     let next = paged.next.map(super::cursor);
     Ok(Listed { items, next }.answer("/api/v1/evidence", &search.address()))
 }
 
 /// What an export contains: every entry that matches, newest first, up to [`EXPORT_ROWS_MAX`].
 pub(crate) fn exported(portal: &Portal, search: &Search) -> Result<Response, Trouble> {
-    let page = Page { before: None, limit: EXPORT_ROWS_MAX };
+    let page = Page {
+        before: None,
+        limit: EXPORT_ROWS_MAX,
+    };
     let paged = portal
         .app
         .engine
@@ -243,32 +258,64 @@ pub(crate) fn exported(portal: &Portal, search: &Search) -> Result<Response, Tro
         .entries(&search.query(portal)?, page)
         .map_err(|error| portal.unread(&error))?;
     let names = Names::load(portal)?;
-    let rows: Vec<EntryOut> = paged.rows.iter().map(|row| EntryOut::of(&names, row)).collect();
+    let rows: Vec<EntryOut> = paged
+        .rows
+        .iter()
+        .map(|row| EntryOut::of(&names, row))
+        .collect();
     let (kind, name, body) = if search.format == "csv" {
         ("text/csv; charset=utf-8", "evidence.csv", as_csv(&rows))
     } else {
         let json = serde_json::to_string_pretty(&rows).map_err(|error| portal.failed(&error))?;
         ("application/json", "evidence.json", json)
     };
-    let mut response = ([(header::CONTENT_TYPE, HeaderValue::from_static(kind))], body).into_response();
+    let mut response = (
+        [(header::CONTENT_TYPE, HeaderValue::from_static(kind))],
+        body,
+    )
+        .into_response();
     if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")) {
-        response.headers_mut().insert(header::CONTENT_DISPOSITION, value);
+        response
+            .headers_mut()
+            .insert(header::CONTENT_DISPOSITION, value);
     }
     Ok(response)
 }
 
 fn as_csv(rows: &[EntryOut]) -> String {
     let heading = [
-        "entry", "at", "kind", "person", "name", "privilege", "targets", "request", "grant", "outcome", "summary",
+        "entry",
+        "at",
+        "kind",
+        "person",
+        "name",
+        "privilege",
+        "targets",
+        "request",
+        "grant",
+        "outcome",
+        "summary",
     ];
     let mut text = csv::line(heading);
     for row in rows {
         let entry = row.entry.to_string();
         let targets = row.targets.join(" ");
         let or_empty = |value: &Option<String>| value.clone().unwrap_or_default();
-        let person = row.person.as_ref().map(|person| person.id.clone()).unwrap_or_default();
-        let name = row.person.as_ref().and_then(|person| person.name.clone()).unwrap_or_default();
-        let (privilege, request, grant) = (or_empty(&row.privilege), or_empty(&row.request), or_empty(&row.grant));
+        let person = row
+            .person
+            .as_ref()
+            .map(|person| person.id.clone())
+            .unwrap_or_default();
+        let name = row
+            .person
+            .as_ref()
+            .and_then(|person| person.name.clone())
+            .unwrap_or_default();
+        let (privilege, request, grant) = (
+            or_empty(&row.privilege),
+            or_empty(&row.request),
+            or_empty(&row.grant),
+        );
         text.push_str(&csv::line([
             entry.as_str(),
             &row.at,
@@ -304,7 +351,10 @@ pub(crate) async fn export(
 pub(crate) fn visible(portal: &Portal, viewer: &Viewer, entry: u64) -> Result<EntryRow, Trouble> {
     let views = portal.app.engine.views();
     let unread = |error: engine::ports::ReadError| portal.unread(&error);
-    let row = views.entry(entry).map_err(unread)?.ok_or(Trouble::NotFound)?;
+    let row = views
+        .entry(entry)
+        .map_err(unread)?
+        .ok_or(Trouble::NotFound)?;
     if viewer.sees_entry(&row) {
         return Ok(row);
     }
@@ -346,9 +396,12 @@ impl Proven {
     pub(crate) fn read(portal: &Portal, entry: u64) -> Result<Self, Trouble> {
         let reader = portal.app.engine.reader();
         let head = reader.head().map_err(|error| portal.unread(&error))?;
-        let mut leaves = reader.leaves(entry, 1).map_err(|error| portal.unread(&error))?;
+        let mut leaves = reader
+            .leaves(entry, 1)
+            .map_err(|error| portal.unread(&error))?;
         let bytes = leaves.pop().ok_or(Trouble::NotFound)?;
-        let proof = prove_inclusion(&Stored(&*reader), entry, head.tree.size).map_err(|error| portal.failed(&error))?;
+        let proof = prove_inclusion(&Stored(&*reader), entry, head.tree.size)
+            .map_err(|error| portal.failed(&error))?;
         let hash = leaf_hash(&bytes);
         let flaw = flaw(portal, &head.checkpoint, &head.tree, entry, hash, &proof);
         Ok(Self {
@@ -376,14 +429,16 @@ impl Proven {
     pub(crate) fn leaf(&self) -> serde_json::Value {
         serde_json::from_slice(&self.bytes).unwrap_or(serde_json::Value::Null)
     }
-
-    /// The entry, read back.
-    pub(crate) fn decoded(&self) -> Option<Leaf> {
-        Leaf::decode(&self.bytes).ok()
-    }
 }
 
-fn flaw(portal: &Portal, note: &str, head: &TreeHead, entry: u64, hash: Digest, proof: &[Digest]) -> Option<String> {
+fn flaw(
+    portal: &Portal,
+    note: &str,
+    head: &TreeHead,
+    entry: u64,
+    hash: Digest,
+    proof: &[Digest],
+) -> Option<String> {
     let key = match ledger::checkpoint::VerifierKey::parse(&portal.app.engine.vkey()) {
         Ok(key) => key,
         Err(error) => return Some(chain(&error)),
@@ -395,7 +450,9 @@ fn flaw(portal: &Portal, note: &str, head: &TreeHead, entry: u64, hash: Digest, 
     if signed != *head {
         return Some("the signed checkpoint speaks of another tree than the log has".to_owned());
     }
-    verify_inclusion(proof, &signed, entry, hash).err().map(|error| chain(&error))
+    verify_inclusion(proof, &signed, entry, hash)
+        .err()
+        .map(|error| chain(&error))
 }
 
 #[utoipa::path(get, path = "/api/v1/entries/{entry}", tag = "evidence", params(("entry" = u64, Path)), responses(
@@ -446,12 +503,19 @@ pub(crate) fn proof_file(portal: &Portal, entry: u64) -> Result<Response, Troubl
         });
     }
     let mut response = (
-        [(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"))],
+        [(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("text/plain; charset=utf-8"),
+        )],
         proven.file(entry),
     )
         .into_response();
-    if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"e{entry}.tlog-proof\"")) {
-        response.headers_mut().insert(header::CONTENT_DISPOSITION, value);
+    if let Ok(value) =
+        HeaderValue::from_str(&format!("attachment; filename=\"e{entry}.tlog-proof\""))
+    {
+        response
+            .headers_mut()
+            .insert(header::CONTENT_DISPOSITION, value);
     }
     Ok(response)
 }

@@ -46,7 +46,10 @@ impl<T: DeserializeOwned> Strict<T> {
         let bytes = axum::body::to_bytes(request.into_body(), limit)
             .await
             .map_err(|_| Trouble::TooLarge)?;
-        let kind = kind.as_ref().and_then(|kind| kind.to_str().ok()).unwrap_or("");
+        let kind = kind
+            .as_ref()
+            .and_then(|kind| kind.to_str().ok())
+            .unwrap_or("");
         let essence = kind.split(';').next().unwrap_or("").trim();
         if !essence.eq_ignore_ascii_case("application/json") && !bytes.is_empty() {
             return Err(Trouble::WrongMedia {
@@ -82,7 +85,8 @@ impl<T: DeserializeOwned> FromRequest<Shared> for Write<T> {
         let (mut parts, body) = request.into_parts();
         let caller = Caller::from_request_parts(&mut parts, portal).await?;
         let sent = Sent::of(&parts)?;
-        let strict: Strict<T> = Strict::read(Request::from_parts(parts, body), BODY_BYTES_MAX).await?;
+        let strict: Strict<T> =
+            Strict::read(Request::from_parts(parts, body), BODY_BYTES_MAX).await?;
         let key = sent.key(caller.viewer.account.as_str(), &strict.bytes)?;
         Ok(Self {
             caller,
@@ -103,9 +107,16 @@ impl Sent {
     pub(crate) fn of(parts: &Parts) -> Result<Self, Trouble> {
         let key = match parts.headers.get(&KEY) {
             None => None,
-            Some(value) => Some(value.to_str().map(str::to_owned).map_err(|_| Trouble::Unreadable {
-                message: "the idempotency key is not visible ASCII".to_owned(),
-            })?),
+            Some(value) => {
+                Some(
+                    value
+                        .to_str()
+                        .map(str::to_owned)
+                        .map_err(|_| Trouble::Unreadable {
+                            message: "the idempotency key is not visible ASCII".to_owned(),
+                        })?,
+                )
+            }
         };
         Ok(Self {
             key,
@@ -113,7 +124,11 @@ impl Sent {
         })
     }
 
-    pub(crate) fn key(self, principal: &str, body: &[u8]) -> Result<Option<IdempotencyKey>, Trouble> {
+    pub(crate) fn key(
+        self,
+        principal: &str,
+        body: &[u8],
+    ) -> Result<Option<IdempotencyKey>, Trouble> {
         self.key
             .map(|key| submit::key(principal, &key, &[self.what.as_bytes(), body]))
             .transpose()
@@ -145,7 +160,10 @@ impl<T: DeserializeOwned> FromRequestParts<Shared> for Asked<T> {
             .await
             .map(|Query(asked)| Self(asked))
             .map_err(|error| Trouble::Unreadable {
-                message: format!("the query of the address: {}", crate::trouble::chain(&error)),
+                message: format!(
+                    "the query of the address: {}",
+                    crate::trouble::chain(&error)
+                ),
             })
     }
 }

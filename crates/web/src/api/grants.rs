@@ -87,7 +87,11 @@ pub(crate) struct CodeOut {
 pub(crate) const REDEEM_PATH: &str = "/.remit/open";
 
 /// The grant a number names, if it exists for this person.
-pub(crate) fn visible(portal: &Portal, viewer: &Viewer, number: GrantNumber) -> Result<GrantRow, Trouble> {
+pub(crate) fn visible(
+    portal: &Portal,
+    viewer: &Viewer,
+    number: GrantNumber,
+) -> Result<GrantRow, Trouble> {
     let row = portal
         .app
         .engine
@@ -95,12 +99,23 @@ pub(crate) fn visible(portal: &Portal, viewer: &Viewer, number: GrantNumber) -> 
         .grant(number)
         .map_err(|error| portal.unread(&error))?
         .ok_or(Trouble::NotFound)?;
-    let seen = portal.app.engine.read(|state| viewer.sees_grant(state, &row));
-    if seen { Ok(row) } else { Err(Trouble::NotFound) }
+    let seen = portal
+        .app
+        .engine
+        .read(|state| viewer.sees_grant(state, &row));
+    if seen {
+        Ok(row)
+    } else {
+        Err(Trouble::NotFound)
+    }
 }
 
 fn etag(row: &GrantRow) -> String {
-    format!("\"e{}-u{}\"", row.entries.last().copied().unwrap_or(0), row.usage.calls)
+    format!(
+        "\"e{}-u{}\"",
+        row.entries.last().copied().unwrap_or(0),
+        row.usage.calls
+    )
 }
 
 fn tagged(mut response: Response, row: &GrantRow) -> Response {
@@ -111,7 +126,12 @@ fn tagged(mut response: Response, row: &GrantRow) -> Response {
 }
 
 /// The grant as it is after a write.
-pub(crate) fn after(portal: &Portal, viewer: &Viewer, number: GrantNumber, done: &Done) -> Result<Response, Trouble> {
+pub(crate) fn after(
+    portal: &Portal,
+    viewer: &Viewer,
+    number: GrantNumber,
+    done: &Done,
+) -> Result<Response, Trouble> {
     let row = portal
         .app
         .engine
@@ -120,7 +140,14 @@ pub(crate) fn after(portal: &Portal, viewer: &Viewer, number: GrantNumber, done:
         .map_err(|error| portal.unread(&error))?
         .ok_or(Trouble::NotFound)?;
     let grant = GrantOut::of(portal, &Names::load(portal)?, viewer, &row);
-    let mut response = tagged(Json(GrantDone { entry: done.entry, grant }).into_response(), &row);
+    let mut response = tagged(
+        Json(GrantDone {
+            entry: done.entry,
+            grant,
+        })
+        .into_response(),
+        &row,
+    );
     replayed(&mut response, done);
     Ok(response)
 }
@@ -195,13 +222,21 @@ pub(crate) async fn give_back(
 ) -> Result<Response, Trouble> {
     let row = visible(&portal, &write.caller.viewer, number)?;
     let command = Command::ReturnGrant { grant: row.id };
-    let done = submit(&portal, Wish::plain(write.caller.session.actor(), command, write.key)).await?;
+    let done = submit(
+        &portal,
+        Wish::plain(write.caller.session.actor(), command, write.key),
+    )
+    .await?;
     after(&portal, &write.caller.viewer, number, &done)
 }
 
 fn issued(events: &[Event]) -> Option<(CredentialId, Timestamp)> {
     events.iter().find_map(|event| match event {
-        Event::CredentialIssued { credential, expires_at, .. } => Some((*credential, *expires_at)),
+        Event::CredentialIssued {
+            credential,
+            expires_at,
+            ..
+        } => Some((*credential, *expires_at)),
         _ => None,
     })
 }
@@ -224,7 +259,11 @@ pub(crate) async fn credential(
         grant: row.id,
         kind: CredentialKind::AccessToken,
     };
-    let done = submit(&portal, Wish::plain(write.caller.session.actor(), command, write.key)).await?;
+    let done = submit(
+        &portal,
+        Wish::plain(write.caller.session.actor(), command, write.key),
+    )
+    .await?;
     let (credential, grant_expires_at) = issued(&done.events).ok_or(Trouble::NotFound)?;
     let wanted = Wanted {
         credential,
@@ -252,11 +291,16 @@ pub(crate) async fn credential(
 }
 
 /// The one-time secrets of a grant's credentials, each taken for good.
-pub(crate) fn take_secrets(portal: &Portal, viewer: &Viewer, row: &GrantRow) -> Vec<(CredentialId, CredentialKind, String)> {
+pub(crate) fn take_secrets(
+    portal: &Portal,
+    viewer: &Viewer,
+    row: &GrantRow,
+) -> Vec<(CredentialId, CredentialKind, String)> {
     let credentials = portal.app.engine.read(|state| {
         let grant = state.grants.get(&row.id);
         grant.map_or_else(Vec::new, |grant| {
-            let of = |credential: &domain::grant::Credential| (credential.id, credential.kind.clone());
+            let of =
+                |credential: &domain::grant::Credential| (credential.id, credential.kind.clone());
             grant.credentials.values().map(of).collect()
         })
     });
@@ -303,7 +347,12 @@ pub(crate) struct Opening {
 }
 
 /// Makes a one-time code for the holder of a grant on a platform behind a gateway.
-pub(crate) fn opening(portal: &Portal, session: &Session, viewer: &Viewer, row: &GrantRow) -> Result<Opening, Trouble> {
+pub(crate) fn opening(
+    portal: &Portal,
+    session: &Session,
+    viewer: &Viewer,
+    row: &GrantRow,
+) -> Result<Opening, Trouble> {
     let origin = portal.app.gateways.get(&row.platform);
     let (true, Some(origin)) = (row.holder == viewer.person, origin) else {
         return Err(Trouble::NotFound);

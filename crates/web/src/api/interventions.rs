@@ -30,7 +30,10 @@ pub(crate) async fn revoke(
     Named(number): Named<GrantNumber>,
     write: Write<CommentIn>,
 ) -> Result<Response, Trouble> {
-    intervene(&portal, number, write, |grant, comment| Command::RevokeGrant { grant, comment }).await
+    intervene(&portal, number, write, |grant, comment| {
+        Command::RevokeGrant { grant, comment }
+    })
+    .await
 }
 
 #[utoipa::path(post, path = "/api/v1/grants/{number}/hold", tag = "grants", request_body = CommentIn,
@@ -45,7 +48,10 @@ pub(crate) async fn hold(
     Named(number): Named<GrantNumber>,
     write: Write<CommentIn>,
 ) -> Result<Response, Trouble> {
-    intervene(&portal, number, write, |grant, comment| Command::HoldGrant { grant, comment }).await
+    intervene(&portal, number, write, |grant, comment| {
+        Command::HoldGrant { grant, comment }
+    })
+    .await
 }
 
 #[utoipa::path(post, path = "/api/v1/grants/{number}/resume", tag = "grants", request_body = CommentIn,
@@ -60,7 +66,10 @@ pub(crate) async fn resume(
     Named(number): Named<GrantNumber>,
     write: Write<CommentIn>,
 ) -> Result<Response, Trouble> {
-    intervene(&portal, number, write, |grant, comment| Command::ResumeGrant { grant, comment }).await
+    intervene(&portal, number, write, |grant, comment| {
+        Command::ResumeGrant { grant, comment }
+    })
+    .await
 }
 
 async fn intervene(
@@ -73,7 +82,11 @@ async fn intervene(
     let (comment, bodies) = commented(portal, &write.caller.viewer, &write.body)?;
     let wish = Wish {
         bodies,
-        ..Wish::plain(write.caller.session.actor(), command(row.id, comment), write.key)
+        ..Wish::plain(
+            write.caller.session.actor(),
+            command(row.id, comment),
+            write.key,
+        )
     };
     let done = submit(portal, wish).await?;
     after(portal, &write.caller.viewer, number, &done)

@@ -20,7 +20,10 @@ pub(crate) struct MeOut {
     (status = 200, body = MeOut),
     (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 /// Who you are.
-pub(crate) async fn me(State(portal): State<Shared>, caller: Caller) -> Result<Json<MeOut>, Trouble> {
+pub(crate) async fn me(
+    State(portal): State<Shared>,
+    caller: Caller,
+) -> Result<Json<MeOut>, Trouble> {
     let names = Names::load(&portal)?;
     let viewer = caller.viewer;
     let (job_roles, team) = portal.app.engine.read(|state| {
@@ -43,7 +46,10 @@ pub(crate) async fn me(State(portal): State<Shared>, caller: Caller) -> Result<J
     (status = 200, body = Vec<PersonOut>),
     (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 /// Who is who: ids and names, nothing else.
-pub(crate) async fn people(State(portal): State<Shared>, _: Caller) -> Result<Json<Vec<PersonOut>>, Trouble> {
+pub(crate) async fn people(
+    State(portal): State<Shared>,
+    _: Caller,
+) -> Result<Json<Vec<PersonOut>>, Trouble> {
     let names = Names::load(&portal)?;
     let out = names.people().map(|(id, name)| PersonOut {
         id: id.to_string(),

@@ -30,8 +30,17 @@ mod session;
 mod wire;
 
 pub(crate) use ask::{AskIn, ask_of, unsealed};
+pub(crate) use catalog::missing;
+pub(crate) use decisions::{narrowing, queue};
+pub(crate) use evidence::{Proven, Search, exported, proof_file, visible as entry_visible};
 pub(crate) use extract::Strict;
-pub(crate) use paging::{CURSOR_BYTES_MAX, cursor, read_cursor};
+pub(crate) use grants::{opening, take_secrets, visible as grant_visible};
+pub(crate) use paging::{cursor, read_cursor};
+pub(crate) use precheck::refusal;
+pub(crate) use requests::{number_of, visible as request_visible};
+pub(crate) use reviews::waiting;
+pub(crate) use session::admitted;
+pub(crate) use wire::{Live, grant_may};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -51,7 +60,10 @@ struct Bearer;
 impl Modify for Bearer {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let mut http = Http::new(HttpAuthScheme::Bearer);
-        http.description = Some("The `token` of `POST /api/v1/session`; an operator's token for the directory.".to_owned());
+        http.description = Some(
+            "The `token` of `POST /api/v1/session`; an operator's token for the directory."
+                .to_owned(),
+        );
         let components = document.components.get_or_insert_with(Default::default);
         components
             .security_schemes

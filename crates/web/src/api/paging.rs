@@ -45,7 +45,9 @@ pub(crate) fn cursor(before: u64) -> String {
 
 /// Reads a cursor.
 pub(crate) fn read_cursor(text: &str) -> Option<u64> {
-    let bytes = URL_SAFE_NO_PAD.decode(text.get(..CURSOR_BYTES_MAX.min(text.len()))?).ok()?;
+    let bytes = URL_SAFE_NO_PAD
+        .decode(text.get(..CURSOR_BYTES_MAX.min(text.len()))?)
+        .ok()?;
     let text = String::from_utf8(bytes).ok()?;
     text.strip_prefix("before ")?.parse().ok()
 }
@@ -104,7 +106,11 @@ mod tests {
 
     #[test]
     fn a_part_is_neither_empty_nor_endless() {
-        let words = |limit| page(None, Some(limit)).map(|page| page.limit).map_err(|t| t.words().detail);
+        let words = |limit| {
+            page(None, Some(limit))
+                .map(|page| page.limit)
+                .map_err(|t| t.words().detail)
+        };
         assert_eq!(words(200), Ok(200));
         assert_eq!(words(0), Err("`limit` is from 1 to 200.".to_owned()));
         assert_eq!(words(201), Err("`limit` is from 1 to 200.".to_owned()));

@@ -5,9 +5,17 @@ use super::{
     problem::Problem,
     wire::{ImpactOut, SeatOut},
 };
-use crate::{app::Shared, names::Names, trouble::{Refusal, Trouble}, viewer::Caller};
+use crate::{
+    app::Shared,
+    names::Names,
+    trouble::{Refusal, Trouble},
+    viewer::Caller,
+};
 use axum::{Json, extract::State};
-use domain::{precheck::{Finding, Precheck, Suggestion}, refusal::Refused};
+use domain::{
+    precheck::{Finding, Precheck, Suggestion},
+    refusal::Refused,
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -86,7 +94,10 @@ fn finding(finding: &Finding) -> FindingOut {
 
 fn suggestion(suggestion: &Suggestion) -> SuggestionOut {
     match suggestion {
-        Suggestion::Smaller { privilege, consents } => SuggestionOut {
+        Suggestion::Smaller {
+            privilege,
+            consents,
+        } => SuggestionOut {
             privilege: Some(privilege.to_string()),
             duration_seconds: None,
             consents: *consents,
@@ -105,7 +116,11 @@ impl PrecheckOut {
             sendable: precheck.is_sendable(),
             findings: precheck.findings.iter().map(finding).collect(),
             impact: precheck.impact.as_ref().map(ImpactOut::of),
-            seats: precheck.seats.iter().map(|seat| SeatOut::of(names, seat)).collect(),
+            seats: precheck
+                .seats
+                .iter()
+                .map(|seat| SeatOut::of(names, seat))
+                .collect(),
             suggestions: precheck.suggestions.iter().map(suggestion).collect(),
         }
     }

@@ -69,7 +69,10 @@ pub(crate) async fn dress(response: Response) -> Response {
         }
     }
     if trouble == Trouble::SignedOut {
-        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"remit\""));
+        headers.insert(
+            header::WWW_AUTHENTICATE,
+            HeaderValue::from_static("Bearer realm=\"remit\""),
+        );
     }
     headers.insert(
         header::CONTENT_TYPE,

@@ -47,7 +47,11 @@ pub(crate) struct Filter {
 }
 
 /// The request a number names, if it exists for this person.
-pub(crate) fn visible(portal: &Portal, viewer: &Viewer, number: RequestNumber) -> Result<RequestRow, Trouble> {
+pub(crate) fn visible(
+    portal: &Portal,
+    viewer: &Viewer,
+    number: RequestNumber,
+) -> Result<RequestRow, Trouble> {
     let row = portal
         .app
         .engine
@@ -55,18 +59,31 @@ pub(crate) fn visible(portal: &Portal, viewer: &Viewer, number: RequestNumber) -
         .request(number)
         .map_err(|error| portal.unread(&error))?
         .ok_or(Trouble::NotFound)?;
-    let seen = portal.app.engine.read(|state| viewer.sees_request(state, &row));
-    if seen { Ok(row) } else { Err(Trouble::NotFound) }
+    let seen = portal
+        .app
+        .engine
+        .read(|state| viewer.sees_request(state, &row));
+    if seen {
+        Ok(row)
+    } else {
+        Err(Trouble::NotFound)
+    }
 }
 
 fn etag(row: &RequestRow) -> String {
-    format!("\"r{}-e{}\"", row.revision, row.entries.last().copied().unwrap_or(0))
+    format!(
+        "\"r{}-e{}\"",
+        row.revision,
+        row.entries.last().copied().unwrap_or(0)
+    )
 }
 
 /// The revision that an edit was based on. Whether it is still the present one is for the rules to say: so a repeated edit gets
 /// its first answer again instead of a complaint about its own effect.
 fn revision_seen(headers: &HeaderMap) -> Result<u32, Trouble> {
-    let tag = headers.get(header::IF_MATCH).ok_or(Trouble::Unconditional)?;
+    let tag = headers
+        .get(header::IF_MATCH)
+        .ok_or(Trouble::Unconditional)?;
     tag.to_str()
         .ok()
         .and_then(|tag| tag.strip_prefix("\"r")?.split_once("-e")?.0.parse().ok())
@@ -111,7 +128,14 @@ pub(crate) fn after(
         .map_err(|error| portal.unread(&error))?
         .ok_or(Trouble::NotFound)?;
     let request = read_out(portal, viewer, &row)?;
-    let mut response = (status, Json(RequestDone { entry: done.entry, request })).into_response();
+    let mut response = (
+        status,
+        Json(RequestDone {
+            entry: done.entry,
+            request,
+        }),
+    )
+        .into_response();
     tagged(&mut response, &etag(&row));
     replayed(&mut response, done);
     if status == StatusCode::CREATED
@@ -137,12 +161,19 @@ pub(crate) fn number_of(events: &[Event]) -> Option<RequestNumber> {
     (status = "4XX", body = Problem, content_type = "application/problem+json"),
     (status = "5XX", body = Problem, content_type = "application/problem+json")))]
 /// Asks for a privilege.
-pub(crate) async fn submit(State(portal): State<Shared>, write: Write<AskIn>) -> Result<Response, Trouble> {
+pub(crate) async fn submit(
+    State(portal): State<Shared>,
+    write: Write<AskIn>,
+) -> Result<Response, Trouble> {
     let viewer = write.caller.viewer;
     let (ask, bodies) = ask_of(&portal, &viewer.person, &write.body)?;
     let wish = Wish {
         bodies,
-        ..Wish::plain(write.caller.session.actor(), Command::SubmitRequest { ask }, write.key)
+        ..Wish::plain(
+            write.caller.session.actor(),
+            Command::SubmitRequest { ask },
+            write.key,
+        )
     };
     let done = send(&portal, wish).await?;
     let number = number_of(&done.events).ok_or(Trouble::NotFound)?;
@@ -256,6 +287,10 @@ pub(crate) async fn withdraw(
     let row = visible(&portal, &viewer, number)?;
     unchanged(&headers, &etag(&row))?;
     let command = Command::WithdrawRequest { request: row.id };
-    let done = send(&portal, Wish::plain(write.caller.session.actor(), command, write.key)).await?;
+    let done = send(
+        &portal,
+        Wish::plain(write.caller.session.actor(), command, write.key),
+    )
+    .await?;
     after(&portal, &viewer, number, &done, StatusCode::OK)
 }

@@ -39,7 +39,10 @@ pub(crate) struct ReviewIn {
 /// Grants whose use this person should look at, the most urgent first.
 pub(crate) fn waiting(portal: &Portal, viewer: &Viewer) -> Result<Vec<GrantRow>, Trouble> {
     let due = portal.app.engine.read(|state| state.reviews.clone());
-    let page = Page { before: None, limit: GRANTS_LOOKED_AT };
+    let page = Page {
+        before: None,
+        limit: GRANTS_LOOKED_AT,
+    };
     let paged = portal
         .app
         .engine
@@ -59,10 +62,15 @@ pub(crate) fn waiting(portal: &Portal, viewer: &Viewer) -> Result<Vec<GrantRow>,
     (status = "4XX", body = Problem, content_type = "application/problem+json"),
     (status = "5XX", body = Problem, content_type = "application/problem+json")))]
 /// Grants whose use waits for your review, the most urgent first.
-pub(crate) async fn due(State(portal): State<Shared>, caller: Caller) -> Result<Json<Vec<GrantOut>>, Trouble> {
+pub(crate) async fn due(
+    State(portal): State<Shared>,
+    caller: Caller,
+) -> Result<Json<Vec<GrantOut>>, Trouble> {
     let names = Names::load(&portal)?;
     let rows = waiting(&portal, &caller.viewer)?;
-    let out = rows.iter().map(|row| GrantOut::of(&portal, &names, &caller.viewer, row));
+    let out = rows
+        .iter()
+        .map(|row| GrantOut::of(&portal, &names, &caller.viewer, row));
     Ok(Json(out.collect()))
 }
 

@@ -38,21 +38,30 @@ pub(crate) struct SessionOut {
 }
 
 /// Whether somebody may come in as this account. The same work and the same answer whether or not it exists.
-pub(crate) async fn admitted(portal: &Portal, account: &AccountId, password: &str) -> Result<(), Trouble> {
+pub(crate) async fn admitted(
+    portal: &Portal,
+    account: &AccountId,
+    password: &str,
+) -> Result<(), Trouble> {
     let now = portal.app.engine.now();
     portal
         .attempts
         .count(account, now)
         .map_err(|wait| Trouble::TooMany { wait })?;
     let right = match (&portal.app.sign_in, portal.app.mode) {
-        (SignIn::Demo(accounts), Mode::Demo) => accounts.iter().any(|demo| demo.account == *account),
+        (SignIn::Demo(accounts), Mode::Demo) => {
+            accounts.iter().any(|demo| demo.account == *account)
+        }
         // INVARIANT: whatever the configuration says, nobody comes in without a password outside the demo.
         (SignIn::Demo(_), Mode::Serve) => false,
         (SignIn::Accounts(accounts), _) => {
             password.len() <= PASSWORD_BYTES_MAX && accounts.check(account, password).await
         }
     };
-    let known = portal.app.engine.read(|state| Viewer::of(state, account, now).is_some());
+    let known = portal
+        .app
+        .engine
+        .read(|state| Viewer::of(state, account, now).is_some());
     if right && known {
         portal.attempts.forget(account);
         Ok(())
@@ -70,13 +79,23 @@ pub(crate) async fn open(
     State(portal): State<Shared>,
     Strict { body, .. }: Strict<SignInRequest>,
 ) -> Result<impl IntoResponse, Trouble> {
-    admitted(&portal, &body.account, body.password.as_deref().unwrap_or("")).await?;
+    admitted(
+        &portal,
+        &body.account,
+        body.password.as_deref().unwrap_or(""),
+    )
+    .await?;
     let now = portal.app.engine.now();
     let names = Names::load(&portal)?;
     let person = portal
         .app
         .engine
-        .read(|state| state.directory.person_of(&body.account).map(|person| person.id.clone()))
+        .read(|state| {
+            state
+                .directory
+                .person_of(&body.account)
+                .map(|person| person.id.clone())
+        })
         .ok_or(Trouble::WrongSignIn)?;
     let (token, session) = portal.sessions.open(body.account, Door::Api, now);
     let out = SessionOut {

@@ -231,7 +231,11 @@ impl RequestOut {
             },
             kind: kind(row.kind).to_owned(),
             ticket: row.ticket.clone(),
-            answers: row.answers.iter().map(|(q, text)| (q.to_string(), text.clone())).collect(),
+            answers: row
+                .answers
+                .iter()
+                .map(|(q, text)| (q.to_string(), text.clone()))
+                .collect(),
             impact: ImpactOut::of(&row.impact),
             revision: row.revision,
             standing: standing(&row.standing).to_owned(),
@@ -245,7 +249,11 @@ impl RequestOut {
                 targets: texts(&narrowed.targets),
                 duration_seconds: narrowed.duration.0,
             }),
-            seats: live.seats.iter().map(|seat| SeatOut::of(names, seat)).collect(),
+            seats: live
+                .seats
+                .iter()
+                .map(|seat| SeatOut::of(names, seat))
+                .collect(),
             digest: live.digest.map(|digest| digest.to_string()),
             grant: row.grant.map(|number| number.to_string()),
             entries: row.entries.clone(),
@@ -381,7 +389,11 @@ impl ReviewOut {
                 "due".clone_into(&mut out.standing);
                 out.due_at = Some(rfc3339(*by));
             }
-            ReviewStanding::Given { by, questioned, comment } => {
+            ReviewStanding::Given {
+                by,
+                questioned,
+                comment,
+            } => {
                 "given".clone_into(&mut out.standing);
                 out.by = Some(PersonOut::of(names, by));
                 out.questioned = Some(*questioned);
@@ -474,7 +486,12 @@ impl GrantOut {
 }
 
 /// What somebody could do with a grant now.
-pub(crate) fn grant_may(portal: &Portal, state: &State, viewer: &Viewer, row: &GrantRow) -> Vec<&'static str> {
+pub(crate) fn grant_may(
+    portal: &Portal,
+    state: &State,
+    viewer: &Viewer,
+    row: &GrantRow,
+) -> Vec<&'static str> {
     let mut may = Vec::new();
     let (active, held, open) = match row.standing {
         GrantStanding::Active => (true, false, true),

@@ -1,0 +1,315 @@
+//! The page on which an approver decides: first what will happen, then why it is asked, then the buttons.
+use super::{
+    checks::impact_part,
+    chrome::{Chrome, Hidden, Part, html, on_to},
+    form::Posted,
+    parts::{Answer, Choice, answers, durations, start, target_label},
+    request::named,
+};
+use crate::{
+    api::{Live, narrowing},
+    app::{Portal, Shared},
+    guard::Nonce,
+    names::Names,
+    submit::{Wish, seal, submit},
+    trouble::Trouble,
+    viewer::Visitor,
+    words,
+};
+use askama::Template;
+use axum::{
+    Extension,
+    extract::{Path, State},
+    http::StatusCode,
+    response::Response,
+};
+use domain::{
+    command::Command,
+    ids::{Digest, RequestNumber, TargetId},
+    request::RequestKind,
+    time::Seconds,
+};
+use engine::views::{Page, RequestFilter, RequestRow, RequestStanding};
+use std::collections::BTreeSet;
+
+/// The page.
+#[derive(Debug, Clone, PartialEq, Eq, Template)]
+#[template(path = "decide.html")]
+pub(crate) struct DecidePage {
+    pub(crate) chrome: Chrome,
+    pub(crate) hidden: Hidden,
+    pub(crate) errors: Vec<String>,
+    pub(crate) number: RequestNumber,
+    pub(crate) title: String,
+    pub(crate) platform: String,
+    pub(crate) who: String,
+    pub(crate) consequence: String,
+    pub(crate) can: Vec<String>,
+    pub(crate) cannot: Vec<String>,
+    pub(crate) recorded: String,
+    pub(crate) standing: String,
+    pub(crate) digest: Digest,
+    pub(crate) durations: Vec<Choice>,
+    pub(crate) targets: Vec<Choice>,
+    pub(crate) comment: String,
+    pub(crate) answers: Vec<Answer>,
+    pub(crate) ticket: String,
+    pub(crate) impact: String,
+    pub(crate) parts: Vec<String>,
+    pub(crate) history: String,
+}
+
+/// What was filled in when something went wrong.
+#[derive(Debug, Default)]
+struct Kept {
+    errors: Vec<String>,
+    comment: String,
+}
+
+fn history(portal: &Portal, row: &RequestRow) -> Result<String, Trouble> {
+    const LOOKED_AT: usize = 20;
+    let filter = RequestFilter {
+        requester: Some(row.requester.clone()),
+        pending: Some(false),
+        privilege: Some(row.privilege.clone()),
+    };
+    let page = Page {
+        before: None,
+        limit: LOOKED_AT,
+    };
+    let paged = portal
+        .app
+        .engine
+        .views()
+        .requests(&filter, page)
+        .map_err(|error| portal.unread(&error))?;
+    let granted = paged
+        .rows
+        .iter()
+        .filter(|earlier| earlier.standing == RequestStanding::Granted)
+        .count();
+    let refused = paged
+        .rows
+        .iter()
+        .filter(|earlier| matches!(earlier.standing, RequestStanding::Denied { .. }))
+        .count();
+    Ok(if paged.rows.is_empty() {
+        "their first request for this".to_owned()
+    } else {
+        format!(
+            "of their last {} like this, {granted} were approved and {refused} refused",
+            paged.rows.len()
+        )
+    })
+}
+
+fn standing(live: &Live) -> String {
+    let open: u32 = live.seats.iter().map(|seat| u32::from(seat.missing)).sum();
+    match open {
+        0 | 1 => "Yours is the last consent it needs: it takes effect when you approve.".to_owned(),
+        n => format!("It needs {n} consents in all that are still missing; yours is one of them."),
+    }
+}
+
+fn consequence(portal: &Portal, names: &Names, row: &RequestRow) -> String {
+    let what = names.targets(&row.targets);
+    let duration = row.duration;
+    match row.kind {
+        RequestKind::Extension(_) => {
+            format!("keeps this access on {what} for {duration} longer, without a gap.")
+        }
+        RequestKind::New | RequestKind::BreakGlass => format!(
+            "gets this access on {what} for {duration}, from {}. It ends by itself.",
+            start(portal, row.start)
+        ),
+    }
+}
+
+fn context(
+    portal: &Portal,
+    nonce: &Nonce,
+    visitor: &Visitor,
+    row: &RequestRow,
+    kept: Kept,
+) -> Result<DecidePage, Trouble> {
+    let names = Names::load(portal)?;
+    let live = portal
+        .app
+        .engine
+        .read(|state| Live::of(state, &visitor.viewer, row));
+    let digest = live
+        .digest
+        .filter(|_| live.may.contains(&"approve"))
+        .ok_or(Trouble::NotFound)?;
+    let catalog = names.catalog().ok_or(Trouble::NotFound)?;
+    let privilege = catalog
+        .privileges
+        .get(&row.privilege)
+        .ok_or(Trouble::NotFound)?;
+    let (left_targets, left_duration) = live
+        .narrowed
+        .as_ref()
+        .map_or((&row.targets, row.duration), |left| {
+            (&left.targets, left.duration)
+        });
+    Ok(DecidePage {
+        chrome: Chrome::of(portal, nonce, visitor, &names, Part::Approvals),
+        hidden: Hidden::of(portal, &visitor.session),
+        errors: kept.errors,
+        number: row.number,
+        title: privilege.title.clone(),
+        platform: names.platform(&privilege.platform),
+        who: names.person(&row.requester),
+        consequence: consequence(portal, &names, row),
+        can: privilege.can.clone(),
+        cannot: privilege.cannot.clone(),
+        recorded: "Every use is recorded, and you can see it on the page of the access.".to_owned(),
+        standing: standing(&live),
+        digest,
+        durations: durations(left_duration, left_duration),
+        targets: left_targets
+            .iter()
+            .map(|id| Choice::new(id, target_label(catalog, id), true))
+            .collect(),
+        comment: kept.comment,
+        answers: answers(&names, row),
+        ticket: row.ticket.clone().unwrap_or_else(|| "none".to_owned()),
+        impact: format!(
+            "{} of 100 – {}",
+            row.impact.score,
+            words::band(row.impact.band)
+        ),
+        parts: row.impact.parts.iter().map(impact_part).collect(),
+        history: history(portal, row)?,
+    })
+}
+
+pub(crate) async fn page(
+    State(portal): State<Shared>,
+    Extension(nonce): Extension<Nonce>,
+    visitor: Visitor,
+    Path(number): Path<String>,
+) -> Result<Response, Trouble> {
+    let row = named(&portal, &visitor, &number)?;
+    let page = context(&portal, &nonce, &visitor, &row, Kept::default())?;
+    Ok(html(&portal, StatusCode::OK, &page))
+}
+
+/// The page again with what is wrong, the comment kept; if there is nothing left to decide, the trouble itself.
+fn again(
+    portal: &Portal,
+    nonce: &Nonce,
+    posted: &Posted,
+    row: &RequestRow,
+    trouble: Trouble,
+) -> Result<Response, Trouble> {
+    if !matches!(trouble, Trouble::Refused(_) | Trouble::Unusable { .. }) {
+        return Err(trouble);
+    }
+    let words = trouble.words();
+    let mut errors = vec![words.detail];
+    errors.extend(words.fix);
+    let kept = Kept {
+        errors,
+        comment: posted.fields.one("comment").to_owned(),
+    };
+    match context(portal, nonce, &posted.visitor, row, kept) {
+        Ok(page) => Ok(html(portal, trouble.status(), &page)),
+        Err(_) => Err(trouble),
+    }
+}
+
+fn seen(posted: &Posted) -> Result<Digest, Trouble> {
+    posted
+        .fields
+        .one("digest")
+        .parse()
+        .map_err(|_| Trouble::Stale)
+}
+
+fn comment(posted: &Posted) -> Result<&str, Trouble> {
+    let comment = posted.fields.one("comment");
+    if comment.trim().is_empty() {
+        return Err(Trouble::Unusable {
+            message: "write a comment: the requester and the record need it".to_owned(),
+        });
+    }
+    Ok(comment)
+}
+
+fn left(posted: &Posted, row: &RequestRow) -> Result<Option<domain::request::Narrowing>, Trouble> {
+    let chosen = posted.fields.all("target");
+    let targets: Result<BTreeSet<TargetId>, _> = chosen.iter().map(|id| id.parse()).collect();
+    let targets = targets.map_err(|_| Trouble::NotFound)?;
+    let targets = (!targets.is_empty() && targets != row.targets).then_some(targets);
+    let seconds: u32 = posted
+        .fields
+        .one("seconds")
+        .parse()
+        .unwrap_or(row.duration.0);
+    let duration = (seconds != row.duration.0).then_some(Seconds(seconds));
+    Ok(narrowing(row, targets, duration))
+}
+
+pub(crate) async fn approve(
+    State(portal): State<Shared>,
+    Extension(nonce): Extension<Nonce>,
+    Path(number): Path<String>,
+    posted: Posted,
+) -> Result<Response, Trouble> {
+    let row = named(&portal, &posted.visitor, &number)?;
+    let wish = (|| {
+        let (text, bodies) = seal(&portal, &posted.visitor.viewer.person, comment(&posted)?)?;
+        let command = Command::ApproveRequest {
+            request: row.id,
+            digest: seen(&posted)?,
+            narrowing: left(&posted, &row)?,
+            comment: text,
+        };
+        Ok(Wish {
+            bodies,
+            ..Wish::plain(posted.visitor.session.actor(), command, posted.key.clone())
+        })
+    })();
+    carry_out(&portal, &nonce, &posted, &row, wish, "approved").await
+}
+
+pub(crate) async fn deny(
+    State(portal): State<Shared>,
+    Extension(nonce): Extension<Nonce>,
+    Path(number): Path<String>,
+    posted: Posted,
+) -> Result<Response, Trouble> {
+    let row = named(&portal, &posted.visitor, &number)?;
+    let wish = (|| {
+        let (text, bodies) = seal(&portal, &posted.visitor.viewer.person, comment(&posted)?)?;
+        let command = Command::DenyRequest {
+            request: row.id,
+            digest: seen(&posted)?,
+            comment: text,
+        };
+        Ok(Wish {
+            bodies,
+            ..Wish::plain(posted.visitor.session.actor(), command, posted.key.clone())
+        })
+    })();
+    carry_out(&portal, &nonce, &posted, &row, wish, "denied").await
+}
+
+async fn carry_out(
+    portal: &Portal,
+    nonce: &Nonce,
+    posted: &Posted,
+    row: &RequestRow,
+    wish: Result<Wish, Trouble>,
+    done: &str,
+) -> Result<Response, Trouble> {
+    let outcome = match wish {
+        Ok(wish) => submit(portal, wish).await,
+        Err(trouble) => Err(trouble),
+    };
+    match outcome {
+        Ok(_) => Ok(on_to(&format!("/requests/{}?done={done}", row.number))),
+        Err(trouble) => again(portal, nonce, posted, row, trouble),
+    }
+}

@@ -1,0 +1,266 @@
+//! The overview for security: what is live, what is wrong, and one button to end it.
+use super::{
+    chart::{HourWords, svg},
+    chrome::{Chrome, Hidden, Part, html},
+};
+use crate::{
+    app::{Portal, Shared},
+    guard::Nonce,
+    names::Names,
+    trouble::Trouble,
+    viewer::{Visitor, Watch},
+    words::{self, Tag, When, grant_tag},
+};
+use askama::Template;
+use axum::{Extension, extract::State, http::StatusCode, response::Response};
+use domain::{
+    grant::{CredentialState, Grant, GrantState},
+    ids::GrantNumber,
+    state::State as Rules,
+    time::{Seconds, Timestamp},
+};
+use engine::views::{EvidenceQuery, GrantFilter, GrantRow, GrantStanding, Page};
+
+/// The page.
+#[derive(Debug, Clone, PartialEq, Eq, Template)]
+#[template(path = "security.html")]
+pub(crate) struct SecurityPage {
+    pub(crate) chrome: Chrome,
+    pub(crate) alarms: Vec<AlarmWords>,
+    pub(crate) watched: String,
+    pub(crate) cards: Vec<Card>,
+    pub(crate) live: Vec<LiveLine>,
+    pub(crate) chart: String,
+    pub(crate) hours: Vec<HourWords>,
+    pub(crate) reasons: Vec<Card>,
+    pub(crate) recent: Vec<RecentLine>,
+}
+
+/// A number with its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Card {
+    pub(crate) n: String,
+    pub(crate) label: &'static str,
+}
+
+/// Something that needs a look now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AlarmWords {
+    pub(crate) kind: &'static str,
+    pub(crate) text: String,
+    pub(crate) grant: GrantNumber,
+}
+
+/// A live grant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LiveLine {
+    pub(crate) number: GrantNumber,
+    pub(crate) who: String,
+    pub(crate) title: String,
+    pub(crate) targets: String,
+    pub(crate) impact: u8,
+    pub(crate) ends: Option<When>,
+    pub(crate) tag: Tag,
+    pub(crate) may_end: bool,
+    pub(crate) hidden: Hidden,
+}
+
+/// A recent entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RecentLine {
+    pub(crate) when: When,
+    pub(crate) entry: u64,
+    pub(crate) summary: String,
+}
+
+const LIVE_MAX: usize = 100;
+const RECENT: usize = 12;
+const DAY: i64 = 86_400_000;
+/// A credential that could not be taken back this often is overdue.
+const ATTEMPTS_OVERDUE: u32 = 3;
+
+fn back(now: Timestamp, days: i64) -> Timestamp {
+    Timestamp(now.0.saturating_sub(days.saturating_mul(DAY)))
+}
+
+fn overdue(grant: &Grant) -> u32 {
+    let attempts = |state: &CredentialState| match state {
+        CredentialState::Removing { attempts } => *attempts,
+        CredentialState::Intended | CredentialState::Issued { .. } | CredentialState::Removed => 0,
+    };
+    grant
+        .credentials
+        .values()
+        .map(|credential| attempts(&credential.state))
+        .max()
+        .unwrap_or(0)
+}
+
+fn alarms(names: &Names, state: &Rules) -> Vec<AlarmWords> {
+    let mut alarms = Vec::new();
+    for grant in state.grants.values() {
+        let who = names.person(&grant.terms.holder);
+        let what = names.privilege(&grant.terms.privilege);
+        let alarm = |kind, text| AlarmWords {
+            kind,
+            text,
+            grant: grant.terms.number,
+        };
+        if let GrantState::Held { because, .. } = &grant.state {
+            let because = words::hold_reason(*because);
+            alarms.push(alarm(
+                "On hold",
+                format!("{who}\u{2019}s access \u{201c}{what}\u{201d}: {because}."),
+            ));
+        }
+        let attempts = overdue(grant);
+        if attempts >= ATTEMPTS_OVERDUE {
+            let text = format!(
+                "{who}\u{2019}s access \u{201c}{what}\u{201d} has ended, but a target has not confirmed after {attempts} attempts."
+            );
+            alarms.push(alarm("Revocation overdue", text));
+        }
+        if grant.terms.break_glass && grant.state.expires_at().is_some() {
+            alarms.push(alarm(
+                "Emergency access",
+                format!("{who} took \u{201c}{what}\u{201d} in an emergency."),
+            ));
+        }
+    }
+    alarms
+}
+
+fn cards(state: &Rules) -> Vec<Card> {
+    let count = |test: &dyn Fn(&Grant) -> bool| {
+        state
+            .grants
+            .values()
+            .filter(|grant| test(grant))
+            .count()
+            .to_string()
+    };
+    vec![
+        Card {
+            n: count(&|grant| matches!(grant.state, GrantState::Active { .. })),
+            label: "active elevations",
+        },
+        Card {
+            n: state.requests.len().to_string(),
+            label: "waiting for approval",
+        },
+        Card {
+            n: count(&|grant| matches!(grant.state, GrantState::Held { .. })),
+            label: "on hold",
+        },
+        Card {
+            n: count(&|grant| overdue(grant) >= ATTEMPTS_OVERDUE),
+            label: "revocations overdue",
+        },
+    ]
+}
+
+fn live(portal: &Portal, names: &Names, visitor: &Visitor) -> Result<Vec<LiveLine>, Trouble> {
+    let filter = GrantFilter {
+        open: Some(true),
+        ..GrantFilter::default()
+    };
+    let page = Page {
+        before: None,
+        limit: LIVE_MAX,
+    };
+    let paged = portal
+        .app
+        .engine
+        .views()
+        .grants(&filter, page)
+        .map_err(|error| portal.unread(&error))?;
+    let line = |row: &GrantRow| LiveLine {
+        number: row.number,
+        who: names.person(&row.holder),
+        title: names.privilege(&row.privilege),
+        targets: names.targets(&row.targets),
+        impact: row.impact,
+        ends: row.expires_at.map(|at| words::when(at, &portal.app.zone)),
+        tag: grant_tag(row.standing),
+        may_end: row.standing != GrantStanding::Ending && row.holder != visitor.viewer.person,
+        hidden: Hidden::of(portal, &visitor.session),
+    };
+    Ok(paged.rows.iter().map(line).collect())
+}
+
+fn hours(portal: &Portal, now: Timestamp) -> Result<Vec<HourWords>, Trouble> {
+    let from = back(now, 1).plus(Seconds(3_600));
+    let rows = portal
+        .app
+        .engine
+        .views()
+        .hours(from, now)
+        .map_err(|error| portal.unread(&error))?;
+    let hour = |row: &engine::views::HourRow| HourWords {
+        label: words::clock(row.hour, &portal.app.zone),
+        began: row.began,
+        refused: row.refused,
+    };
+    Ok(rows.iter().map(hour).collect())
+}
+
+fn recent(portal: &Portal) -> Result<Vec<RecentLine>, Trouble> {
+    let page = Page {
+        before: None,
+        limit: RECENT,
+    };
+    let paged = portal
+        .app
+        .engine
+        .views()
+        .entries(&EvidenceQuery::default(), page)
+        .map_err(|error| portal.unread(&error))?;
+    let line = |row: &engine::views::EntryRow| RecentLine {
+        when: words::when_exactly(row.at, &portal.app.zone),
+        entry: row.entry,
+        summary: row.summary.clone(),
+    };
+    Ok(paged.rows.iter().map(line).collect())
+}
+
+pub(crate) async fn page(
+    State(portal): State<Shared>,
+    Extension(nonce): Extension<Nonce>,
+    visitor: Visitor,
+) -> Result<Response, Trouble> {
+    visitor.viewer.must_watch(&[Watch::Security], "security")?;
+    let names = Names::load(&portal)?;
+    let now = visitor.viewer.now;
+    let views = portal.app.engine.views();
+    let reasons = views
+        .end_reasons(back(now, 7))
+        .map_err(|error| portal.unread(&error))?;
+    let projected = views.projected().map_err(|error| portal.unread(&error))?;
+    let (alarms, cards) = portal
+        .app
+        .engine
+        .read(|state| (alarms(&names, state), cards(state)));
+    let hours = hours(&portal, now)?;
+    let page = SecurityPage {
+        chrome: Chrome::of(&portal, &nonce, &visitor, &names, Part::Security),
+        alarms,
+        watched: format!(
+            "{} were read for this page, the newest at {}.",
+            words::count(projected, "entry", "entries"),
+            words::when_exactly(now, &portal.app.zone).text
+        ),
+        cards,
+        live: live(&portal, &names, &visitor)?,
+        chart: svg(&hours),
+        hours,
+        reasons: reasons
+            .iter()
+            .map(|(reason, n)| Card {
+                n: words::grouped(*n),
+                label: words::end_reason(*reason),
+            })
+            .collect(),
+        recent: recent(&portal)?,
+    };
+    Ok(html(&portal, StatusCode::OK, &page))
+}
