@@ -48,7 +48,7 @@ fn denial(entry: u64, refused: Refusal) -> Denial {
         rule: refused.rule,
         message: refused.message,
         why: refused.why,
-        fix: vec![refused.fix],
+        fix: refused.fix,
         entry: Some(entry),
     }
 }

@@ -84,7 +84,7 @@ pub(crate) async fn submit(portal: &Portal, wish: Wish) -> Result<Done, Trouble>
             rule: refused.rule,
             message: refused.message,
             why: refused.why,
-            fix: vec![refused.fix],
+            fix: refused.fix,
         }))),
         Err(failed) => Err(failure(portal, &failed)),
     }
@@ -93,8 +93,7 @@ pub(crate) async fn submit(portal: &Portal, wish: Wish) -> Result<Done, Trouble>
 fn failure(portal: &Portal, failed: &Failed) -> Trouble {
     let what = match failed {
         Failed::KeyReused => return Trouble::KeyReused,
-        Failed::TooLarge(_) => return Trouble::TooLarge,
-        Failed::Bundle(_) | Failed::BundleMissing { .. } => {
+        Failed::Bundle(_) | Failed::Unrecordable(_) => {
             return Trouble::Unusable {
                 message: chain(failed),
             };
@@ -103,7 +102,11 @@ fn failure(portal: &Portal, failed: &Failed) -> Trouble {
         Failed::ClockDoubtful { .. } => Failure::ClockDoubtful,
         Failed::Unknown => Failure::Unknown,
         Failed::Full => Failure::Full,
-        _ => Failure::Unreadable,
+        Failed::Unwritable(_)
+        | Failed::Read(_)
+        | Failed::Entry(_)
+        | Failed::Body(_)
+        | Failed::Sealed(_) => Failure::Unreadable,
     };
     let reference = portal.reference();
     tracing::error!(reference, error = %chain(failed), "a command was not answered");

@@ -140,7 +140,7 @@ pub(crate) async fn precheck(
     let precheck = portal
         .app
         .engine
-        .precheck(&caller.viewer.account, &ask)
+        .precheck(&caller.session.actor(), &ask)
         .map_err(|refused| Trouble::Refused(Box::new(refusal(&refused))))?;
     Ok(Json(PrecheckOut::of(&Names::load(&portal)?, &precheck)))
 }

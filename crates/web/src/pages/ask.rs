@@ -169,7 +169,7 @@ fn checks(portal: &Portal, visitor: &Visitor, names: &Names, filled: &Filled) ->
         Ok(ask) => ask,
         Err(trouble) => return Checks::unreadable(&trouble),
     };
-    match portal.app.engine.precheck(&visitor.viewer.account, &ask) {
+    match portal.app.engine.precheck(&visitor.session.actor(), &ask) {
         Ok(precheck) => Checks::of(names, &precheck),
         Err(refused) => {
             Checks::unreadable(&Trouble::Refused(Box::new(crate::api::refusal(&refused))))

@@ -51,10 +51,10 @@ fn number(text: &str) -> Result<u64, Trouble> {
 }
 
 fn policies(leaf: &serde_json::Value) -> String {
-    let named = leaf
+    let found = leaf
         .pointer("/record/verdict/policies")
         .and_then(serde_json::Value::as_array);
-    let names: Vec<String> = named
+    let names: Vec<String> = found
         .into_iter()
         .flatten()
         .filter_map(|policy| policy.as_str().map(str::to_owned))
