@@ -128,7 +128,9 @@ impl Evaluator {
         policy_ids.iter().map(|id| self.rules.reason(id)).collect()
     }
 
-    fn ask(
+    /// The question as Cedar gets it, with the policies that are looked at for it; `None` if it can't be put. Public so that what a
+    /// verdict costs can be measured beside Cedar alone.
+    pub fn ask(
         &self,
         directory: &Directory,
         question: &PolicyQuestion,
