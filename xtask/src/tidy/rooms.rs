@@ -7,7 +7,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("ledger", &[]),
     ("policy", &["domain"]),
     ("engine", &["domain", "policy", "ledger"]),
-    ("store", &["domain", "ledger", "engine"]),
+    ("store", &["domain", "policy", "ledger", "engine"]),
     ("connectors", &["domain", "engine"]),
     ("gateway", &["domain", "engine"]),
     ("web", &["domain", "engine", "ledger"]),
