@@ -89,48 +89,32 @@ pub fn replay<E: Error + 'static>(
     engine_version: &str,
     mut progress: impl FnMut(u64),
 ) -> Result<Replayed, ReplayError<E>> {
-    let mut replay = Replay {
-        replayed: Replayed {
-            entries: 0,
-            done: 0,
-            refused: 0,
-            engines: BTreeMap::new(),
-            state: State::default(),
-        },
-        rules: Rules::default(),
-        newest: Timestamp(i64::MIN),
-        engine_version,
-        blob,
-    };
+    let mut replayer = Replayer::new(blob, engine_version);
     for entry in entries {
-        let after = replay.replayed.entries;
+        let after = replayer.replayed.entries;
         let (entry, leaf) = entry.map_err(|source| ReplayError::Read { after, source })?;
-        let engine = leaf.engine.clone();
-        replay.entry(entry, leaf).map_err(|difference| {
-            let Difference {
-                what,
-                expected,
-                found,
-            } = difference;
-            ReplayError::Diverged(Divergence {
-                entry,
-                engine,
-                what,
-                expected,
-                found,
-            })
-        })?;
-        progress(replay.replayed.entries);
+        replayer.next(entry, leaf).map_err(ReplayError::Diverged)?;
+        progress(replayer.replayed.entries);
     }
-    Ok(replay.replayed)
+    Ok(replayer.finish())
 }
 
-struct Replay<'a, B> {
+/// A replay on its way, one entry at a time: for whoever follows a log as it grows.
+#[derive(Clone)]
+pub struct Replayer<'v, B> {
     replayed: Replayed,
     rules: Rules,
     newest: Timestamp,
-    engine_version: &'a str,
+    engine_version: &'v str,
     blob: B,
+}
+
+impl<B> fmt::Debug for Replayer<'_, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Replayer")
+            .field("entries", &self.replayed.entries)
+            .finish_non_exhaustive()
+    }
 }
 
 struct Difference {
@@ -149,7 +133,51 @@ impl Difference {
     }
 }
 
-impl<B: Fn(&Digest) -> Option<Vec<u8>>> Replay<'_, B> {
+impl<'v, B: Fn(&Digest) -> Option<Vec<u8>>> Replayer<'v, B> {
+    /// A replay that has seen nothing yet; arguments as for [`replay`].
+    pub fn new(blob: B, engine_version: &'v str) -> Self {
+        Self {
+            replayed: Replayed {
+                entries: 0,
+                done: 0,
+                refused: 0,
+                engines: BTreeMap::new(),
+                state: State::default(),
+            },
+            rules: Rules::default(),
+            newest: Timestamp(i64::MIN),
+            engine_version,
+            blob,
+        }
+    }
+
+    /// Replays the next entry; after a divergence nothing more can be said, and this is to be dropped.
+    ///
+    /// # Errors
+    /// [`Divergence`] if the entry is not what its inputs make it.
+    pub fn next(&mut self, entry: u64, leaf: Leaf) -> Result<(), Divergence> {
+        let engine = leaf.engine.clone();
+        self.entry(entry, leaf).map_err(|difference| {
+            let Difference {
+                what,
+                expected,
+                found,
+            } = difference;
+            Divergence {
+                entry,
+                engine,
+                what,
+                expected,
+                found,
+            }
+        })
+    }
+
+    /// What the entries so far come to.
+    pub fn finish(self) -> Replayed {
+        self.replayed
+    }
+
     fn entry(&mut self, entry: u64, leaf: Leaf) -> Result<(), Difference> {
         if entry != self.replayed.entries {
             return Err(Difference::new("entry", self.replayed.entries, entry));

@@ -72,16 +72,17 @@ impl Writer {
     pub(crate) fn run(mut self, runtime: &tokio::runtime::Runtime) {
         let stopped = Stopped(Arc::clone(&self.shared));
         loop {
-            let reading = self.shared.clock.read();
-            let due = self.timers.due(&self.state, reading);
+            let mut due = self.due();
             let mut first = None;
             if due.is_empty() {
-                let pause = Timers::pause(&self.state, reading);
+                let pause = Timers::pause(&self.state, self.shared.clock.read());
                 match runtime.block_on(self.inbox.wait(&self.shared.wake, pause)) {
                     Woken::Ticket(ticket) => first = Some(*ticket),
                     Woken::Clock => continue,
                     Woken::Closed => break,
                 }
+                // time went by while it waited, and what is over ends before anything else is decided
+                due = self.due();
             }
             if self.turn(due, first).is_break() {
                 break;
@@ -89,6 +90,10 @@ impl Writer {
         }
         drop(stopped);
         // whoever still waits is told by the closed door
+    }
+
+    fn due(&mut self) -> Vec<Command> {
+        self.timers.due(&self.state, self.shared.clock.read())
     }
 
     /// One batch: what is due, then what waits, the first lane before the other.

@@ -1,4 +1,8 @@
 //! What takes power away goes first, however much else waits.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that can't go on panics: that is how it reports"
+)]
 use domain::{
     actor::Actor,
     command::{Command, DirectoryChange, Given},

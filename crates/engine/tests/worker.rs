@@ -1,4 +1,9 @@
 //! Effects in targets: the intent is durable first, what ran twice does no harm, and a removal is never given up.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that can't go on panics: that is how it reports"
+)]
 use domain::{
     command::Command,
     event::Event,

@@ -77,6 +77,23 @@ pub fn person(name: &str) -> Actor {
     }
 }
 
+/// An attempt to use a grant of `edit-flow` at the gateway.
+pub fn attempt(grant: GrantId, credential: CredentialId) -> Command {
+    Command::BeginUse {
+        attempt: Attempt {
+            gateway: fixture::gateway_id(),
+            grant: Some(grant),
+            credential: Some(credential),
+            platform: fixture::id("nodered"),
+            actions: [(fixture::id("flow.read"), fixture::id("nodered.invoices"))].into(),
+            method: "GET".to_owned(),
+            path: "/flow/f1".to_owned(),
+            destination: None,
+            unmapped: Vec::new(),
+        },
+    }
+}
+
 impl WorldPorts {
     /// Starts an engine on these ports.
     ///
@@ -239,19 +256,7 @@ impl World {
 
     /// An attempt to use a grant of `edit-flow` at the gateway.
     pub fn attempt(&self, grant: GrantId, credential: CredentialId) -> Command {
-        Command::BeginUse {
-            attempt: Attempt {
-                gateway: fixture::gateway_id(),
-                grant: Some(grant),
-                credential: Some(credential),
-                platform: fixture::id("nodered"),
-                actions: [(fixture::id("flow.read"), fixture::id("nodered.invoices"))].into(),
-                method: "GET".to_owned(),
-                path: "/flow/f1".to_owned(),
-                destination: None,
-                unmapped: Vec::new(),
-            },
-        }
+        attempt(grant, credential)
     }
 
     /// The gateway of this world.
@@ -371,6 +376,11 @@ fn people() -> Vec<DirectoryChange> {
     for delegation in directory.delegations.values_mut() {
         // the ledger holds no larger number
         delegation.ends_at.0 = delegation.ends_at.0.min(ledger::canonical::INTEGER_MAX);
+    }
+    // two people who change the rules
+    for name in ["dee", "mia"] {
+        let person = directory.persons.get_mut(&fixture::id(name)).unwrap();
+        person.duties.insert(fixture::id("governance"));
     }
     let persons = directory.persons.into_values();
     let persons = persons.map(|person| DirectoryChange::Person {
