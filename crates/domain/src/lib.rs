@@ -9,6 +9,8 @@ pub mod actor;
 mod asking;
 pub mod catalog;
 pub mod command;
+#[cfg(test)]
+mod consent_invariants;
 pub mod decide;
 pub mod directory;
 pub mod due;

@@ -467,4 +467,4 @@ fn alike_at_most(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -9,7 +9,7 @@ use crate::{
 };
 use proptest::prelude::*;
 
-const PEOPLE: [&str; 8] = ["ada", "ann", "bob", "cyd", "dee", "eve", "fay", "mia"];
+pub(crate) const PEOPLE: [&str; 8] = ["ada", "ann", "bob", "cyd", "dee", "eve", "fay", "mia"];
 
 fn holder() -> impl Strategy<Value = SeatHolder> {
     prop::sample::select(vec![
@@ -33,7 +33,7 @@ fn rule() -> impl Strategy<Value = SeatRule> {
     })
 }
 
-fn stages() -> impl Strategy<Value = Vec<Stage>> {
+pub(crate) fn stages() -> impl Strategy<Value = Vec<Stage>> {
     let stage = prop::collection::vec(rule(), 1..3).prop_map(|seats| Stage { seats });
     prop::collection::vec(stage, 1..3)
 }
@@ -44,7 +44,7 @@ fn some_people() -> impl Strategy<Value = String> {
 
 prop_compose! {
     /// The small world with random groups, duties, delegations and stages; `ada` has asked for two targets of two owners.
-    fn any_play()(
+    pub(crate) fn any_play()(
         stages in stages(), red in some_people(), blue in some_people(), security in some_people(),
         delegations in prop::collection::vec((0_usize..8, 0_usize..8, any::<bool>()), 0..3),
         suspended in prop::option::of(1_usize..8),
@@ -71,7 +71,7 @@ prop_compose! {
     }
 }
 
-fn both() -> Ask {
+pub(crate) fn both() -> Ask {
     Ask {
         targets: ids("nodered.invoices nodered.invoices-test"),
         ..ask("edit-flow")
