@@ -15,7 +15,7 @@ use engine::{
     ports::Connector,
     views::{EntryRow, EvidenceQuery, Page, Views},
 };
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 use tempfile::TempDir;
 use testkit::{FakeClock, FakePlatform, SeededRandom, bundle, person, signer};
 
@@ -235,6 +235,20 @@ impl Office {
             )
             .unwrap()
             .rows
+    }
+
+    /// Waits until an entry of this kind is projected.
+    pub(super) async fn until(&self, kind: &str) {
+        let query = EvidenceQuery {
+            kind: Some(kind.to_owned()),
+            ..EvidenceQuery::default()
+        };
+        let waited = tokio::time::timeout(Duration::from_secs(20), async {
+            while self.views.count(&query).unwrap() == 0 {
+                tokio::task::yield_now().await;
+            }
+        });
+        assert!(waited.await.is_ok(), "no entry `{kind}` came");
     }
 
     /// Stops; what is left lies in the folder.
