@@ -17,7 +17,7 @@ pub struct Entry {
 
 /// Reads the entries of a log of `size` entries, such as [`super::Verified::size`].
 ///
-/// It checks form only, no hash: run [`super::verify`] first. After a fault there is nothing more.
+/// It checks form only, no hash: run [`super::verify()`] first. After a fault there is nothing more.
 pub const fn entries<F: Files + ?Sized>(files: &F, size: u64) -> Entries<'_, F> {
     Entries {
         files,
