@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result, bail};
 use std::{fs, path::PathBuf, process::Command};
 
 const NODE: &[&str] = &["nodejs", "npm"];
+const PYTHON: &[&str] = &["python3", "python3-venv"];
 const POSTGRES: &[&str] = &["postgresql-15", "postgresql-15-pgaudit"];
 const CHROMIUM: &[&str] = &["chromium", "fonts-liberation"];
 
@@ -56,6 +57,41 @@ pub(crate) fn browser_driver() -> Result<PathBuf> {
         "tests/browser",
         "drives the browser and checks accessibility",
     )
+}
+
+/// Schemathesis in a Python of its own; answers with that Python.
+///
+/// # Errors
+/// When Python or the packages can't be installed.
+pub(crate) fn schemathesis() -> Result<PathBuf> {
+    let place = tree::tools().join("hostile");
+    let python = place.join("bin/python");
+    let wanted = fs::read_to_string(tree::root().join("tests/hostile/requirements.txt"))?;
+    let stamp = place.join("installed.txt");
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(python);
+    }
+    let has_venv =
+        shell::run_quietly(Command::new("python3").args(["-m", "ensurepip", "--version"]));
+    if has_venv.is_err() {
+        apt(PYTHON, "schemathesis is a Python program")?;
+    }
+    shell::say(
+        "installing schemathesis under target/tools/hostile: it sends hostile input to the API",
+    );
+    shell::run_quietly(Command::new("python3").args(["-m", "venv"]).arg(&place))?;
+    shell::run_quietly(
+        Command::new(place.join("bin/pip"))
+            .args([
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                "--requirement",
+            ])
+            .arg(tree::root().join("tests/hostile/requirements.txt")),
+    )?;
+    fs::write(&stamp, wanted)?;
+    Ok(python)
 }
 
 /// Installs exactly what the lock file in `sources` names, once per lock file; answers with the packages' folder.

@@ -70,6 +70,12 @@ pub(super) const SUITES: &[Suite] = &[
         needs: || install::browser_driver().and(install::chromium()).map(drop),
         run: browser,
     },
+    Suite {
+        name: "hostile",
+        shows: "input made to break the API, as three kinds of person",
+        needs: || install::schemathesis().map(drop),
+        run: hostile,
+    },
 ];
 
 /// Compiles the tests that need real platforms.
@@ -160,6 +166,17 @@ fn browser() -> Result<()> {
         bail!("{}", failed.join("; "));
     }
     Ok(())
+}
+
+fn hostile() -> Result<()> {
+    let demo = Demo::start("hostile")?;
+    let mut command = Command::new(install::schemathesis()?);
+    command
+        .arg("run.py")
+        .arg(demo.url())
+        .args(["a-lindqvist", "m-sato", "o-danso"])
+        .current_dir(tree::root().join("tests/hostile"));
+    shell::run(&mut command)
 }
 
 fn doc() -> Result<()> {
