@@ -7,8 +7,18 @@ use http_body_util::combinators::BoxBody;
 
 /// Bodies in both directions.
 pub type Body = BoxBody<Bytes, BodyError>;
+
 /// Why a body broke off.
-pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
+#[derive(Debug, thiserror::Error)]
+#[error("the body broke off")]
+pub struct BodyError(#[source] Box<dyn std::error::Error + Send + Sync>);
+
+impl BodyError {
+    /// For this reason.
+    pub fn new(because: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self(because.into())
+    }
+}
 
 /// Headers that concern one hop only (RFC 9110 §7.6.1), and those that name us to the platform.
 const NOT_FORWARDED: [HeaderName; 10] = [

@@ -122,11 +122,11 @@ impl Gateway {
     pub async fn handle<B>(self: &Arc<Self>, request: Request<B>) -> Response<Body>
     where
         B: http_body::Body<Data = bytes::Bytes> + Send + Sync + 'static,
-        B::Error: Into<BodyError>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let reader = Reader::of(request.headers());
         match self
-            .answer(request.map(|body| body.map_err(Into::into).boxed()))
+            .answer(request.map(|body| body.map_err(BodyError::new).boxed()))
             .await
         {
             Ok(response) => response,

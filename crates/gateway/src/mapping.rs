@@ -284,7 +284,10 @@ async fn present_flows(gateway: &Gateway, site: &Site) -> Result<Value, Own> {
         return Err(bad_gateway());
     }
     let body = read_bounded(
-        response.into_body().map_err(Into::into).boxed(),
+        response
+            .into_body()
+            .map_err(crate::forward::BodyError::new)
+            .boxed(),
         READ_BYTES_MAX,
     )
     .await?;

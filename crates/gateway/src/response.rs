@@ -95,7 +95,7 @@ pub(crate) async fn pass_on(
         .headers
         .insert("remit-entry", HeaderValue::from(exchange.entry));
     let status = parts.status.as_u16();
-    let body: Body = body.map_err(Into::into).boxed();
+    let body: Body = body.map_err(forward::BodyError::new).boxed();
     if let Some(pointer) = exchange.rows.clone() {
         return counted(gateway, exchange, parts, body, &pointer).await;
     }
@@ -241,7 +241,7 @@ async fn pump(
         () = exchange.watch.ended() => cut = true,
     }
     if cut {
-        let _ = sender.try_send(Err("the grant ended".into()));
+        let _ = sender.try_send(Err(forward::BodyError::new("the grant ended")));
     }
     tell(
         &gateway,

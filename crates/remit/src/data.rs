@@ -1,0 +1,211 @@
+//! The data folder: the log, the person keys, the projections, the reserve, and this server's own secrets. One process writes it.
+use anyhow::{Context, Result, ensure};
+use ed25519_dalek::pkcs8::EncodePrivateKey;
+use engine::ports::Random;
+use ledger::checkpoint::{Origin, Signer};
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+};
+use zeroize::Zeroizing;
+
+/// A data folder.
+#[derive(Debug, Clone)]
+pub(crate) struct Data {
+    folder: PathBuf,
+}
+
+impl Data {
+    /// The folder at `path`, made if there is none, for its owner alone.
+    ///
+    /// # Errors
+    /// If it can't be made.
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        fs::create_dir_all(path)
+            .with_context(|| format!("could not make the data folder `{}`", path.display()))?;
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            fs::set_permissions(path, fs::Permissions::from_mode(0o700))
+                .with_context(|| format!("could not keep others out of `{}`", path.display()))?;
+        }
+        Ok(Self {
+            folder: path.to_owned(),
+        })
+    }
+
+    /// The folder at `path`, which must hold a log.
+    ///
+    /// # Errors
+    /// If it doesn't.
+    pub(crate) fn existing(path: &Path) -> Result<Self> {
+        let data = Self {
+            folder: path.to_owned(),
+        };
+        ensure!(
+            data.log().exists(),
+            "`{}` is no data folder: it has no `log.db`",
+            path.display()
+        );
+        Ok(data)
+    }
+
+    /// The folder itself.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The log.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.folder.join("log.db")
+    }
+
+    /// The person keys.
+    pub(crate) fn keys(&self) -> PathBuf {
+        self.folder.join("keys.db")
+    }
+
+    /// The projections.
+    pub(crate) fn views(&self) -> PathBuf {
+        self.folder.join("views.db")
+    }
+
+    /// Room kept for taking privileges back on a full disk.
+    pub(crate) fn reserve(&self) -> PathBuf {
+        self.folder.join("reserve.bin")
+    }
+
+    /// Signs checkpoints; the key is made at the first start.
+    ///
+    /// # Errors
+    /// If the key can't be read or made.
+    pub(crate) fn signer(&self, origin: &str, random: &dyn Random) -> Result<Signer> {
+        let seed = self.secret("checkpoint.key", random)?;
+        let origin = origin
+            .parse::<Origin>()
+            .with_context(|| format!("`{origin}` is not a name for a log"))?;
+        Ok(Signer::from_seed(origin, &seed))
+    }
+
+    /// The key that signs access tokens, as PKCS #8 PEM.
+    ///
+    /// # Errors
+    /// If the key can't be read or made.
+    pub(crate) fn token_key(&self, random: &dyn Random) -> Result<Zeroizing<String>> {
+        let seed = self.secret("tokens.key", random)?;
+        // version 1 of PKCS #8, without the public half: every reader knows it (RFC 8410 §7)
+        let pair = ed25519_dalek::pkcs8::KeypairBytes {
+            secret_key: *seed,
+            public_key: None,
+        };
+        pair.to_pkcs8_pem(ed25519_dalek::pkcs8::spki::der::pem::LineEnding::LF)
+            .context("could not write the key that signs tokens")
+    }
+
+    /// The key behind Node-RED tokens.
+    ///
+    /// # Errors
+    /// If the key can't be read or made.
+    pub(crate) fn node_red_key(&self, random: &dyn Random) -> Result<Zeroizing<[u8; 64]>> {
+        self.secret("node-red.key", random)
+    }
+
+    /// Writes the checkpoint key's public half beside the data, for whoever verifies.
+    ///
+    /// # Errors
+    /// If it can't be written.
+    pub(crate) fn publish_vkey(&self, vkey: &str) -> Result<PathBuf> {
+        let path = self.folder.join("vkey");
+        fs::write(&path, format!("{vkey}\n"))
+            .with_context(|| format!("could not write `{}`", path.display()))?;
+        Ok(path)
+    }
+
+    /// `N` secret bytes kept in `name`, made durable before they are first used.
+    fn secret<const N: usize>(
+        &self,
+        name: &str,
+        random: &dyn Random,
+    ) -> Result<Zeroizing<[u8; N]>> {
+        let path = self.folder.join(name);
+        let mut bytes = Zeroizing::new([0; N]);
+        match fs::read(&path) {
+            Ok(found) => {
+                let found = Zeroizing::new(found);
+                ensure!(
+                    found.len() == N,
+                    "`{}` is damaged: it has {} bytes instead of {N}",
+                    path.display(),
+                    found.len()
+                );
+                bytes.copy_from_slice(&found);
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                random.fill(bytes.as_mut());
+                write_secret(&path, bytes.as_ref())
+                    .with_context(|| format!("could not write `{}`", path.display()))?;
+            }
+            Err(error) => {
+                return Err(error).with_context(|| format!("could not read `{}`", path.display()));
+            }
+        }
+        Ok(bytes)
+    }
+}
+
+fn write_secret(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Counting;
+    impl Random for Counting {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.iter_mut().zip(1..).for_each(|(byte, n)| *byte = n);
+        }
+    }
+
+    #[test]
+    fn secrets_are_made_once_and_kept_for_their_owner() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = Data::open(&folder.path().join("d")).unwrap();
+        let first = data.node_red_key(&Counting).unwrap();
+        let again = data.node_red_key(&crate::ports::MachineRandom).unwrap();
+        assert_eq!(first, again);
+        let path = folder.path().join("d/node-red.key");
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+        fs::write(&path, b"short").unwrap();
+        let error = data.node_red_key(&Counting).unwrap_err().to_string();
+        assert!(
+            error.ends_with("is damaged: it has 5 bytes instead of 64"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_folder_without_a_log_is_said_to_be_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = Data::existing(folder.path()).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            format!(
+                "`{}` is no data folder: it has no `log.db`",
+                folder.path().display()
+            )
+        );
+    }
+}

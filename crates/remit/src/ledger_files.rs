@@ -1,0 +1,373 @@
+//! `remit ledger export | verify | replay`: the log as files that anybody can check without this server, and the checking itself.
+use crate::{config, data::Data, output, server};
+use anyhow::{Context, Result, bail, ensure};
+use engine::ports::LogReader;
+use indicatif::{ProgressBar, ProgressStyle};
+use ledger::{
+    SealedBody,
+    checkpoint::VerifierKey,
+    digest::Digest,
+    export::{self, BodyFile, FileError, Files},
+    proof_file,
+    tile::{TileKind, entries_bundle, tile_bytes, tiles_for},
+    tree::HashSource,
+};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Component, Path, PathBuf},
+};
+use store::{SqliteKeys, SqliteLog};
+
+/// Whether bodies leave readable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Bodies {
+    /// Still encrypted: whoever gets the files can check them, not read people's words.
+    Sealed,
+    /// Opened: people's words are in the files.
+    Opened,
+}
+
+struct Hashes<'a>(&'a dyn LogReader);
+
+impl HashSource for Hashes<'_> {
+    type Error = engine::ports::ReadError;
+
+    fn hashes(&self, indexes: &[u64]) -> Result<Vec<Digest>, Self::Error> {
+        self.0.hashes(indexes)
+    }
+}
+
+/// Writes the log of a data folder, which may be in use, as files.
+///
+/// # Errors
+/// If the folder isn't one, `out` holds something already, or a file can't be written.
+pub(crate) fn export(data: &Data, out: &Path, bodies: Bodies) -> Result<()> {
+    let empty = !out.exists()
+        || out
+            .read_dir()
+            .is_ok_and(|mut entries| entries.next().is_none());
+    ensure!(
+        empty,
+        "`{}` holds something already: name a folder that is new or empty",
+        out.display()
+    );
+    let reader = SqliteLog::read(&data.log()).context("could not open the log")?;
+    let keys = match bodies {
+        Bodies::Sealed => None,
+        Bodies::Opened => {
+            Some(SqliteKeys::open(&data.keys()).context("could not open the person keys")?)
+        }
+    };
+    let head = reader.head()?;
+    ensure!(
+        head.tree.size > 0,
+        "the log is empty: there is nothing to export"
+    );
+    let bar = bar(head.tree.size, "exporting");
+    for tile in tiles_for(head.tree.size) {
+        let bytes = match tile.kind() {
+            TileKind::Hashes { .. } => {
+                tile_bytes(&Hashes(reader.as_ref()), tile).context("could not read the tree")?
+            }
+            TileKind::Entries => {
+                let leaves = reader.leaves(tile.first(), usize::from(tile.width()))?;
+                ensure!(
+                    leaves.len() == usize::from(tile.width()),
+                    "the log lacks entries from {} on",
+                    tile.first()
+                );
+                for leaf in &leaves {
+                    beside(reader.as_ref(), keys.as_deref(), leaf, out)?;
+                }
+                bar.inc(u64::from(tile.width()));
+                entries_bundle(&leaves)?
+            }
+        };
+        write(out, &tile.to_string(), &bytes)?;
+    }
+    // the checkpoint goes last: an export that broke off has none and can't be taken for a whole one
+    write(out, "checkpoint", head.checkpoint.as_bytes())?;
+    let vkey =
+        fs::read(data.folder().join("vkey")).context("could not read the log's public key")?;
+    write(out, "vkey", &vkey)?;
+    bar.finish_and_clear();
+    output::line(format_args!(
+        "{} entries, root {}, written to `{}`",
+        head.tree.size,
+        head.tree.root,
+        out.display()
+    ));
+    Ok(())
+}
+
+/// Bodies and blobs that an entry names.
+fn beside(
+    reader: &dyn LogReader,
+    keys: Option<&SqliteKeys>,
+    leaf: &[u8],
+    out: &Path,
+) -> Result<()> {
+    let leaf = ledger::Leaf::decode(leaf)?;
+    for named in leaf.bodies()? {
+        let path = export::body_path(&named.commitment);
+        let file = match reader.body(&named.commitment)? {
+            Some(sealed) => body_file(sealed, keys)?,
+            None => BodyFile::Missing(named.clone()),
+        };
+        write(out, &path, &file.to_bytes()?)?;
+    }
+    for digest in leaf.blobs()? {
+        let blob = reader
+            .blob(&digest)?
+            .with_context(|| format!("the log lacks the blob {digest}"))?;
+        write(out, &export::blob_path(&digest), &blob)?;
+    }
+    Ok(())
+}
+
+fn body_file(sealed: SealedBody, keys: Option<&SqliteKeys>) -> Result<BodyFile> {
+    use engine::ports::KeyStore;
+    let Some(keys) = keys else {
+        return Ok(BodyFile::Sealed(sealed));
+    };
+    match keys.key(&sealed.subject)? {
+        Some(key) => Ok(BodyFile::Opened(sealed.open(&key)?)),
+        None => Ok(BodyFile::Erased(sealed.reference())),
+    }
+}
+
+fn write(out: &Path, path: &str, bytes: &[u8]) -> Result<()> {
+    let file = out.join(path);
+    if let Some(folder) = file.parent() {
+        fs::create_dir_all(folder)
+            .with_context(|| format!("could not make `{}`", folder.display()))?;
+    }
+    fs::write(&file, bytes).with_context(|| format!("could not write `{}`", file.display()))
+}
+
+/// An exported folder on disk; links are refused, because they lead out of it.
+struct Folder {
+    root: PathBuf,
+    paths: BTreeSet<String>,
+}
+
+impl Folder {
+    fn open(root: &Path) -> Result<Self> {
+        ensure!(root.is_dir(), "`{}` is no folder", root.display());
+        let mut paths = BTreeSet::new();
+        walk(root, root, &mut paths)?;
+        Ok(Self {
+            root: root.to_owned(),
+            paths,
+        })
+    }
+}
+
+fn walk(root: &Path, folder: &Path, paths: &mut BTreeSet<String>) -> Result<()> {
+    for entry in
+        fs::read_dir(folder).with_context(|| format!("could not list `{}`", folder.display()))?
+    {
+        let entry = entry?;
+        let (path, kind) = (entry.path(), entry.file_type()?);
+        if kind.is_dir() {
+            walk(root, &path, paths)?;
+            continue;
+        }
+        ensure!(
+            kind.is_file(),
+            "`{}` is neither a file nor a folder: an export has no links",
+            path.display()
+        );
+        let name = path
+            .strip_prefix(root)?
+            .to_str()
+            .with_context(|| format!("`{}` is no name of an export's file", path.display()))?;
+        paths.insert(name.to_owned());
+    }
+    Ok(())
+}
+
+impl Files for Folder {
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, FileError> {
+        let inside = Path::new(path)
+            .components()
+            .all(|part| matches!(part, Component::Normal(_)));
+        if !inside || !self.paths.contains(path) {
+            return Ok(None);
+        }
+        fs::read(self.root.join(path))
+            .map(Some)
+            .map_err(|error| FileError {
+                path: path.to_owned(),
+                reason: error.to_string(),
+            })
+    }
+
+    fn list(&self, prefix: &str) -> Result<Vec<String>, FileError> {
+        Ok(self
+            .paths
+            .iter()
+            .filter(|path| path.starts_with(prefix))
+            .cloned()
+            .collect())
+    }
+}
+
+/// The key that a reader trusts, from a file they were given by somebody else than the export.
+///
+/// # Errors
+/// If the file isn't a verifier key.
+pub(crate) fn read_key(path: &Path) -> Result<VerifierKey> {
+    let text = fs::read_to_string(path)
+        .with_context(|| format!("could not read the key in `{}`", path.display()))?;
+    VerifierKey::parse(text.trim()).with_context(|| {
+        format!(
+            "`{}` holds no verifier key (C2SP signed-note: NAME+HASH+KEY)",
+            path.display()
+        )
+    })
+}
+
+/// The outcome of a check that found evidence changed.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Changed(pub String);
+
+/// Checks an exported folder or a `.tlog-proof` file.
+///
+/// # Errors
+/// [`Changed`] names the first bad file or entry.
+pub(crate) fn verify(path: &Path, key: &Path) -> Result<()> {
+    let key = read_key(key)?;
+    if path.is_file() {
+        let text = fs::read_to_string(path)
+            .with_context(|| format!("could not read `{}`", path.display()))?;
+        let proven = proof_file::verify_proof_file(&text, None, &key).map_err(|error| {
+            Changed(format!(
+                "`{}` does not match the log: {}",
+                path.display(),
+                chain(&error)
+            ))
+        })?;
+        output::line(format_args!(
+            "entry {} is genuine: it is in the log of {} entries signed by {}",
+            proven.index, proven.checkpoint.size, proven.checkpoint.origin
+        ));
+        return Ok(());
+    }
+    let folder = Folder::open(path)?;
+    let verified = check(&folder, &key)?;
+    output::line(format_args!(
+        "{} entries are genuine, root {}; bodies: {} there, {} erased, {} missing; {} blobs",
+        verified.size,
+        verified.root,
+        verified.bodies_present,
+        verified.bodies_erased,
+        verified.bodies_missing,
+        verified.blobs
+    ));
+    Ok(())
+}
+
+fn check(folder: &Folder, key: &VerifierKey) -> Result<export::Verified> {
+    let bar = bar(0, "verifying");
+    let verified = export::verify(folder, key, &mut |done, all| {
+        bar.set_length(all);
+        bar.set_position(done);
+    });
+    bar.finish_and_clear();
+    verified.map_err(|fault| Changed(chain(&fault)).into())
+}
+
+/// Verifies an exported folder, then decides everything in it again.
+///
+/// # Errors
+/// [`Changed`] names the first entry that comes out differently.
+pub(crate) fn replay(path: &Path, key: &Path) -> Result<()> {
+    let key = read_key(key)?;
+    if !path.is_dir() {
+        bail!(
+            "`{}` is no exported folder: `remit ledger export` makes one",
+            path.display()
+        );
+    }
+    let folder = Folder::open(path)?;
+    let verified = check(&folder, &key)?;
+    let bar = bar(verified.size, "replaying");
+    let blob = |digest: &Digest| folder.read(&export::blob_path(digest)).ok().flatten();
+    let replayed = engine::replay::replay(
+        export::entries(&folder, verified.size)
+            .map(|entry| entry.map(|entry| (entry.index, entry.leaf))),
+        blob,
+        server::VERSION,
+        |done| bar.set_position(done),
+    );
+    bar.finish_and_clear();
+    let replayed = replayed.map_err(|error| Changed(chain(&error)))?;
+    output::line(format_args!(
+        "{} entries decided again, all the same: {} yes, {} no; {} requests and {} grants are open at the end",
+        replayed.entries,
+        replayed.done,
+        replayed.refused,
+        replayed.state.requests.len(),
+        replayed.state.grants.len()
+    ));
+    Ok(())
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
+}
+
+/// Progress on standard error, where it is a terminal.
+fn bar(length: u64, what: &'static str) -> ProgressBar {
+    let style = ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} {eta}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(length).with_style(style).with_prefix(what)
+}
+
+/// `remit catalog check DIR`.
+///
+/// # Errors
+/// If the bundle has mistakes; each is printed with file, line and column.
+pub(crate) fn check_catalog(folder: &Path) -> Result<()> {
+    let files = config::bundle(folder)?;
+    match policy::Bundle::load(&files) {
+        Ok(bundle) => {
+            output::line(format_args!(
+                "{}: {} platforms, {} targets, {} privileges; bundle {}",
+                folder.display(),
+                bundle.catalog.platforms.len(),
+                bundle.catalog.targets.len(),
+                bundle.catalog.privileges.len(),
+                bundle.digest
+            ));
+            Ok(())
+        }
+        Err(mistakes) => {
+            for mistake in &mistakes {
+                output::note(mistake);
+                if let Some(help) = &mistake.help {
+                    output::note(format_args!("  help: {help}"));
+                }
+            }
+            bail!(
+                "{} {} to mend",
+                mistakes.len(),
+                if mistakes.len() == 1 {
+                    "mistake"
+                } else {
+                    "mistakes"
+                }
+            )
+        }
+    }
+}
