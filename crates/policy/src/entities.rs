@@ -2,7 +2,7 @@
 //! them in a policy can then never overflow, and an overflow would be an error, and an error a refusal.
 use crate::{
     model::{Names, uid},
-    people::{Ties, ties},
+    people::Facts,
 };
 use cedar_policy::{
     Context, ContextCreationError, Entity, EntityAttrEvaluationError, EntityTypeName, EntityUid,
@@ -10,10 +10,8 @@ use cedar_policy::{
 };
 use domain::{
     catalog::{ActionKind, Catalog, DataClass, Environment, Phase, Privilege},
-    directory::{Directory, Person},
-    ids::PersonId,
     time::Timestamp,
-    verdict::{Elevation, PolicyQuestion, Session},
+    verdict::{Elevation, Session},
 };
 use jiff::fmt::temporal::DateTimePrinter;
 use std::collections::BTreeSet;
@@ -35,157 +33,151 @@ pub(crate) enum BuildError {
 type Built = Result<Entity, BuildError>;
 type Pair = (String, RestrictedExpression);
 
+/// Which attributes somebody could look at; the others need not be built.
+#[derive(Debug, Clone)]
+pub(crate) enum Needed {
+    All,
+    /// These, by name; whose they are doesn't matter.
+    Named(BTreeSet<String>),
+}
+
+impl Needed {
+    pub(crate) fn has(&self, name: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Named(names) => names.contains(name),
+        }
+    }
+}
+
+/// Attributes under construction.
+struct Attributes<'n> {
+    needed: &'n Needed,
+    pairs: Vec<Pair>,
+}
+
+impl<'n> Attributes<'n> {
+    fn new(needed: &'n Needed) -> Self {
+        Self {
+            needed,
+            pairs: Vec::new(),
+        }
+    }
+
+    fn and(mut self, name: &str, value: impl FnOnce() -> RestrictedExpression) -> Self {
+        if self.needed.has(name) {
+            self.pairs.push((name.to_owned(), value()));
+        }
+        self
+    }
+
+    fn maybe<T>(
+        self,
+        name: &str,
+        value: Option<T>,
+        write: impl FnOnce(T) -> RestrictedExpression,
+    ) -> Self {
+        match value {
+            Some(value) => self.and(name, || write(value)),
+            None => self,
+        }
+    }
+
+    fn build(self, uid: EntityUid, parents: impl IntoIterator<Item = EntityUid>) -> Built {
+        Entity::new(
+            uid,
+            self.pairs.into_iter().collect(),
+            parents.into_iter().collect(),
+        )
+        .map_err(|error| BuildError::Attribute(Box::new(error)))
+    }
+}
+
 /// What the circumstances are.
-pub(crate) fn context(session: &Session) -> Result<Context, BuildError> {
-    Context::from_pairs([
-        pair("now", instant(session.now)),
-        pair("signedInAt", instant(session.signed_in_at)),
-        pair("secondFactor", truth(session.second_factor)),
-        pair("frozen", truth(session.frozen)),
-        pair("inWindow", truth(session.in_window)),
-        pair("risk", number(session.risk)),
-    ])
-    .map_err(|error| BuildError::Context(Box::new(error)))
+pub(crate) fn context(session: &Session, needed: &Needed) -> Result<Context, BuildError> {
+    let attributes = Attributes::new(needed)
+        .and("now", || instant(session.now))
+        .and("signedInAt", || instant(session.signed_in_at))
+        .and("secondFactor", || truth(session.second_factor))
+        .and("frozen", || truth(session.frozen))
+        .and("inWindow", || truth(session.in_window))
+        .and("risk", || number(session.risk));
+    Context::from_pairs(attributes.pairs).map_err(|error| BuildError::Context(Box::new(error)))
 }
 
-/// The persons a policy can look into: who acts, who holds, and the manager of who acts.
-pub(crate) fn persons(
-    names: &Names,
-    directory: &Directory,
-    question: &PolicyQuestion,
-) -> Result<Vec<Entity>, BuildError> {
-    let holder = &question.elevation.holder;
-    let now = question.session.now;
-    let managed_by = directory
-        .persons
-        .get(&question.principal)
-        .and_then(|person| known_manager(directory, person));
-    let mut seen: Vec<&PersonId> = vec![&question.principal];
-    if holder != &question.principal {
-        seen.push(holder);
-    }
-    if let Some(manager) = managed_by.filter(|manager| !seen.contains(manager)) {
-        seen.push(manager);
-    }
-    seen.into_iter()
-        .map(|id| match directory.persons.get(id) {
-            Some(known) => person(
-                names,
-                directory,
-                known,
-                &ties(directory, known, &question.elevation, now),
-            ),
-            None => stranger(names, id),
+/// One person.
+pub(crate) fn person(names: &Names, facts: &Facts, needed: &Needed) -> Built {
+    Attributes::new(needed)
+        .and("suspended", || truth(facts.suspended))
+        .and("jobRoles", || set(&names.job_role, &facts.job_roles))
+        .maybe("team", facts.team.as_ref(), |team| one(&names.team, team))
+        .maybe("manager", facts.manager.as_ref(), |manager| {
+            one(&names.person, manager)
         })
-        .collect()
-}
-
-fn known_manager<'d>(directory: &Directory, person: &'d Person) -> Option<&'d PersonId> {
-    person
-        .manager
-        .as_ref()
-        .filter(|manager| directory.persons.contains_key(*manager))
-}
-
-fn person(names: &Names, directory: &Directory, person: &Person, ties: &Ties<'_>) -> Built {
-    let mut pairs = vec![
-        pair("suspended", truth(!person.is_active())),
-        pair("jobRoles", set(&names.job_role, &person.job_roles)),
-        pair("duties", set(&names.duty, &ties.duties)),
-        pair("deputyFor", set(&names.person, &ties.deputy_for)),
-        pair("deputyDuties", set(&names.duty, &ties.deputy_duties)),
-        pair("managerOf", set(&names.person, &ties.manager_of)),
-        pair("lessons", set(&names.lesson, &ties.lessons)),
-    ];
-    if let Some(team) = &person.team {
-        pairs.push(pair("team", one(&names.team, team)));
-    }
-    if let Some(manager) = known_manager(directory, person) {
-        pairs.push(pair("manager", one(&names.person, manager)));
-    }
-    let groups = ties
-        .groups
-        .iter()
-        .map(|group| uid(&names.group, group.as_str()));
-    build(uid(&names.person, person.id.as_str()), pairs, groups)
-}
-
-/// Somebody the directory doesn't know (any more) is taken for suspended, so that others can still act on what they left.
-fn stranger(names: &Names, id: &PersonId) -> Built {
-    let none = BTreeSet::<&PersonId>::new;
-    let pairs = [
-        pair("suspended", truth(true)),
-        pair("jobRoles", set(&names.job_role, &none())),
-        pair("duties", set(&names.duty, &none())),
-        pair("deputyFor", set(&names.person, &none())),
-        pair("deputyDuties", set(&names.duty, &none())),
-        pair("managerOf", set(&names.person, &none())),
-        pair("lessons", set(&names.lesson, &none())),
-    ];
-    build(uid(&names.person, id.as_str()), pairs, [])
+        .and("duties", || set(&names.duty, &facts.duties))
+        .and("deputyFor", || set(&names.person, &facts.deputy_for))
+        .and("deputyDuties", || set(&names.duty, &facts.deputy_duties))
+        .and("managerOf", || set(&names.person, &facts.manager_of))
+        .and("lessons", || set(&names.lesson, &facts.lessons))
+        .build(
+            uid(&names.person, &facts.id),
+            facts.groups.iter().map(|group| uid(&names.group, group)),
+        )
 }
 
 /// One entry of the catalog; it doesn't change while the bundle is in force.
 pub(crate) fn privilege(names: &Names, privilege: &Privilege) -> Built {
     let who = &privilege.eligibility;
-    let pairs = [
-        pair("owner", one(&names.person, &privilege.owner)),
-        pair("phase", one(&names.phase, phase_name(privilege.phase))),
-        pair("jobRoles", set(&names.job_role, &who.job_roles)),
-        pair("teams", set(&names.team, &who.teams)),
-        pair("lessons", set(&names.lesson, &who.training)),
-        pair("longestSeconds", number(privilege.grant_seconds_max.0)),
-    ];
-    build(
-        uid(&names.privilege, privilege.id.as_str()),
-        pairs,
-        [uid(&names.platform, privilege.platform.as_str())],
-    )
+    Attributes::new(&Needed::All)
+        .and("owner", || one(&names.person, &privilege.owner))
+        .and("phase", || one(&names.phase, phase_name(privilege.phase)))
+        .and("jobRoles", || set(&names.job_role, &who.job_roles))
+        .and("teams", || set(&names.team, &who.teams))
+        .and("lessons", || set(&names.lesson, &who.training))
+        .and("longestSeconds", || number(privilege.grant_seconds_max.0))
+        .build(
+            uid(&names.privilege, &privilege.id),
+            [uid(&names.platform, &privilege.platform)],
+        )
 }
 
 /// The request or grant in question.
-pub(crate) fn elevation(names: &Names, catalog: &Catalog, elevation: &Elevation) -> Built {
-    let mut pairs = vec![
-        pair("holder", one(&names.person, &elevation.holder)),
-        pair("privilege", one(&names.privilege, &elevation.privilege)),
-        pair("phase", one(&names.phase, phase_name(elevation.phase))),
-        pair("targets", set(&names.target, &elevation.targets)),
-        pair("actions", set(&names.platform_action, &elevation.actions)),
-        pair(
-            "actionKind",
-            one(&names.action_kind, kind_name(elevation.action_kind)),
-        ),
-        pair(
-            "environment",
-            one(&names.environment, environment_name(elevation.environment)),
-        ),
-        pair(
-            "dataClass",
-            one(&names.data_class, class_name(elevation.data_class)),
-        ),
-        pair("dataOwners", set(&names.person, &elevation.data_owners)),
-        pair("seconds", number(elevation.duration.0)),
-        pair("impact", number(elevation.impact)),
-        pair("approvedBy", set(&names.person, &elevation.approved_by)),
-        pair(
-            "approvedDuties",
-            set(&names.duty, &elevation.approved_duties),
-        ),
-        pair("active", truth(elevation.active)),
-        pair("held", truth(elevation.held)),
-        pair("breakGlass", truth(elevation.break_glass)),
-    ];
-    if let Some(at) = elevation.not_before {
-        pairs.push(pair("notBefore", instant(at)));
-    }
-    if let Some(at) = elevation.expires_at {
-        pairs.push(pair("expiresAt", instant(at)));
-    }
-    build(
-        elevation_uid(names, elevation),
-        pairs,
-        around(names, catalog, elevation),
-    )
+pub(crate) fn elevation(
+    names: &Names,
+    catalog: &Catalog,
+    elevation: &Elevation,
+    needed: &Needed,
+) -> Built {
+    let kind = kind_name(elevation.action_kind);
+    let environment = environment_name(elevation.environment);
+    let class = class_name(elevation.data_class);
+    Attributes::new(needed)
+        .and("holder", || one(&names.person, &elevation.holder))
+        .and("privilege", || one(&names.privilege, &elevation.privilege))
+        .and("phase", || one(&names.phase, phase_name(elevation.phase)))
+        .and("targets", || set(&names.target, &elevation.targets))
+        .and("actions", || {
+            set(&names.platform_action, &elevation.actions)
+        })
+        .and("actionKind", || one(&names.action_kind, kind))
+        .and("environment", || one(&names.environment, environment))
+        .and("dataClass", || one(&names.data_class, class))
+        .and("dataOwners", || set(&names.person, &elevation.data_owners))
+        .and("seconds", || number(elevation.duration.0))
+        .and("impact", || number(elevation.impact))
+        .and("approvedBy", || set(&names.person, &elevation.approved_by))
+        .and("approvedDuties", || {
+            set(&names.duty, &elevation.approved_duties)
+        })
+        .and("active", || truth(elevation.active))
+        .and("held", || truth(elevation.held))
+        .and("breakGlass", || truth(elevation.break_glass))
+        .maybe("notBefore", elevation.not_before, instant)
+        .maybe("expiresAt", elevation.expires_at, instant)
+        .build(
+            elevation_uid(names, elevation),
+            around(names, catalog, elevation),
+        )
 }
 
 /// The name of the request or grant in question.
@@ -207,23 +199,6 @@ fn around(names: &Names, catalog: &Catalog, elevation: &Elevation) -> BTreeSet<E
         }
     }
     around
-}
-
-fn build(
-    uid: EntityUid,
-    pairs: impl IntoIterator<Item = Pair>,
-    parents: impl IntoIterator<Item = EntityUid>,
-) -> Built {
-    Entity::new(
-        uid,
-        pairs.into_iter().collect(),
-        parents.into_iter().collect(),
-    )
-    .map_err(|error| BuildError::Attribute(Box::new(error)))
-}
-
-fn pair(name: &str, value: RestrictedExpression) -> Pair {
-    (name.to_owned(), value)
 }
 
 fn truth(value: bool) -> RestrictedExpression {

@@ -1,8 +1,9 @@
 //! Tries a schema out with the entities that the broker sends, every field of them filled: a schema that asks for something else would
 //! make policies pass validation and then fail on every real question.
 use crate::{
-    entities,
+    entities::{self, Needed},
     model::{ACTIONS, Model, uid},
+    people,
 };
 use cedar_policy::{Entities, Request};
 use domain::{
@@ -29,15 +30,19 @@ pub(crate) fn fits(model: &Model, catalog: &Catalog) -> Result<(), String> {
     for privilege in catalog.privileges.values() {
         let names = &model.names;
         let question = question(PolicyAction::Request, &who, &privilege.id);
-        let mut all = entities::persons(names, &directory, &question).map_err(told)?;
-        all.push(entities::elevation(names, catalog, &question.elevation).map_err(told)?);
+        let mut all = Vec::new();
+        for facts in people::in_question(&directory, &question, true) {
+            all.push(entities::person(names, &facts, &Needed::All).map_err(told)?);
+        }
+        let elevation = entities::elevation(names, catalog, &question.elevation, &Needed::All);
+        all.push(elevation.map_err(told)?);
         all.push(entities::privilege(names, privilege).map_err(told)?);
         Entities::from_entities(all, Some(&model.schema)).map_err(told_whole)?;
         for (action, _) in ACTIONS {
             let Some(about) = model.actions.get(&action) else {
                 continue;
             };
-            let context = entities::context(&question.session).map_err(told)?;
+            let context = entities::context(&question.session, &Needed::All).map_err(told)?;
             let principal = uid(&names.person, who.as_str());
             let resource = entities::elevation_uid(names, &question.elevation);
             Request::new(

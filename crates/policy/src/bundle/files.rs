@@ -257,16 +257,16 @@ mod tests {
             ]
             .join("\n"),
             @r"
-        these bytes are not a packed bundle: the first line is missing
-        these bytes are not a packed bundle: the first line is not `remit-bundle/v1`
-        these bytes are not a packed bundle: the list of files is cut
-        these bytes are not a packed bundle: the contents are cut
-        these bytes are not a packed bundle: the list of files is not written as it would be
-        `a` is not the file that the packed bundle lists
-        these bytes are not a packed bundle: the list of files is not written as it would be
-        the packed files can't be a bundle
-        these bytes are not a packed bundle: the list of files is not written as it would be
-        "
+            these bytes are not a packed bundle: the first line is missing
+            these bytes are not a packed bundle: the first line is not `remit-bundle/v1`
+            these bytes are not a packed bundle: the list of files is cut
+            these bytes are not a packed bundle: the contents are cut
+            these bytes are not a packed bundle: the list of files is not written as it would be
+            `a` is not the file that the packed bundle lists
+            these bytes are not a packed bundle: the list of files is not written as it would be
+            the packed files can't be a bundle
+            these bytes are not a packed bundle: the list of files is not written as it would be
+            "
         );
     }
 

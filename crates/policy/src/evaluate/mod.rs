@@ -3,10 +3,13 @@
 //! this is what keeps a verdict as quick as its few relevant policies.
 use crate::{
     bundle::Bundle,
-    entities,
-    model::{Model, ModelAction},
+    entities::{self, Needed},
+    model::{Model, ModelAction, uid},
+    people::{self, Facts},
     rules::{Reason, Rules},
 };
+mod memo;
+
 use cedar_policy::{
     ActionConstraint, AuthorizationError, Authorizer, Decision, Entities, Entity, EntityUid,
     PolicySet, Request,
@@ -17,7 +20,11 @@ use domain::{
     ids::PrivilegeId,
     verdict::{Outcome, PolicyAction, PolicyQuestion, Verdict},
 };
-use std::{collections::BTreeMap, sync::Arc};
+use memo::Memo;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// Named in a verdict when no policy permits: ids that start with `remit.` are the broker's own.
 pub const NOT_PERMITTED: &str = "remit.not-permitted";
@@ -44,9 +51,18 @@ pub struct Evaluator {
     model: Model,
     catalog: Arc<Catalog>,
     rules: Arc<Rules>,
-    /// The policies whose scope lets them speak about an action.
-    relevant: BTreeMap<PolicyAction, PolicySet>,
+    relevant: BTreeMap<PolicyAction, Relevant>,
     privileges: BTreeMap<PrivilegeId, Entity>,
+    memo: Memo,
+}
+
+/// What a verdict about one action depends on.
+#[derive(Debug)]
+struct Relevant {
+    /// The policies whose scope lets them speak about it.
+    policies: PolicySet,
+    /// The attributes they look at.
+    needed: Needed,
 }
 
 impl Evaluator {
@@ -56,7 +72,7 @@ impl Evaluator {
         let relevant = model
             .actions
             .iter()
-            .map(|(action, about)| (*action, speaking_about(&bundle.rules.policies, about)))
+            .map(|(action, about)| (*action, relevant(&bundle.rules.policies, about)))
             .collect();
         let privileges = bundle
             .catalog
@@ -74,6 +90,7 @@ impl Evaluator {
             rules: Arc::clone(&bundle.rules),
             relevant,
             privileges,
+            memo: Memo::default(),
         }
     }
 
@@ -83,9 +100,16 @@ impl Evaluator {
         if !directory.persons.contains_key(&question.principal) {
             return not_asked(UNKNOWN_PERSON);
         }
-        let Some((request, policies, entities)) = self.ask(directory, question) else {
+        let Some(relevant) = self.relevant.get(&question.action) else {
             return not_asked(NOT_ASKED);
         };
+        let asked = self
+            .entities(directory, question, &relevant.needed)
+            .and_then(|entities| Some((self.request(question, &relevant.needed)?, entities)));
+        let Some((request, entities)) = asked else {
+            return not_asked(NOT_ASKED);
+        };
+        let policies = &relevant.policies;
         let response = self.authorizer.is_authorized(&request, policies, &entities);
         let said = response.diagnostics();
         let mut errors: Vec<String> = said.errors().map(policy_of).collect();
@@ -115,11 +139,11 @@ impl Evaluator {
     /// The question as Cedar itself would be asked it, with all policies of the bundle: for measurements and for tools that speak
     /// Cedar. `None` if it can't be put.
     pub fn as_cedar(&self, directory: &Directory, question: &PolicyQuestion) -> Option<AsCedar> {
-        let (request, _, entities) = self.ask(directory, question)?;
+        let facts = people::in_question(directory, question, true);
         Some(AsCedar {
-            request,
+            request: self.request(question, &Needed::All)?,
             policies: self.rules.policies.clone(),
-            entities,
+            entities: self.build(question, &facts, &Needed::All)?,
         })
     }
 
@@ -128,27 +152,78 @@ impl Evaluator {
         policy_ids.iter().map(|id| self.rules.reason(id)).collect()
     }
 
-    /// The question as Cedar gets it, with the policies that are looked at for it; `None` if it can't be put. Public so that what a
-    /// verdict costs can be measured beside Cedar alone.
-    pub fn ask(
+    fn request(&self, question: &PolicyQuestion, needed: &Needed) -> Option<Request> {
+        let names = &self.model.names;
+        let action = self.model.actions.get(&question.action)?.uid.clone();
+        let context = entities::context(&question.session, needed).ok()?;
+        let principal = uid(&names.person, &question.principal);
+        let resource = entities::elevation_uid(names, &question.elevation);
+        Request::new(principal, action, resource, context, None).ok()
+    }
+
+    /// What the policies can look into: as it was for the last question about the same elevation, if nothing has changed.
+    fn entities(
         &self,
         directory: &Directory,
         question: &PolicyQuestion,
-    ) -> Option<(Request, &PolicySet, Entities)> {
-        let names = &self.model.names;
-        let action = self.model.actions.get(&question.action)?;
-        let policies = self.relevant.get(&question.action)?;
-        let context = entities::context(&question.session).ok()?;
-        let mut all = entities::persons(names, directory, question).ok()?;
-        all.push(entities::elevation(names, &self.catalog, &question.elevation).ok()?);
-        all.push(self.privileges.get(&question.elevation.privilege)?.clone());
-        all.push(action.entity.clone());
-        let entities = Entities::from_entities(all, None).ok()?;
-        let principal = crate::model::uid(&names.person, question.principal.as_str());
-        let resource = entities::elevation_uid(names, &question.elevation);
-        let request = Request::new(principal, action.uid.clone(), resource, context, None).ok()?;
-        Some((request, policies, entities))
+        needed: &Needed,
+    ) -> Option<Arc<Entities>> {
+        let facts = people::in_question(directory, question, needed.has("manager"));
+        if let Some(kept) = self.memo.recall(question, &facts) {
+            return Some(kept);
+        }
+        let built = Arc::new(self.build(question, &facts, needed)?);
+        self.memo.keep(question, facts, Arc::clone(&built));
+        Some(built)
     }
+
+    fn build(
+        &self,
+        question: &PolicyQuestion,
+        facts: &[Facts],
+        needed: &Needed,
+    ) -> Option<Entities> {
+        let names = &self.model.names;
+        let elevation = &question.elevation;
+        let mut all = vec![
+            entities::elevation(names, &self.catalog, elevation, needed).ok()?,
+            self.privileges.get(&elevation.privilege)?.clone(),
+            self.model.actions.get(&question.action)?.entity.clone(),
+        ];
+        for facts in facts {
+            all.push(entities::person(names, facts, needed).ok()?);
+        }
+        Entities::from_entities(all, None).ok()
+    }
+}
+
+fn relevant(all: &PolicySet, about: &ModelAction) -> Relevant {
+    let policies = speaking_about(all, about);
+    let needed = looked_at(&policies).map_or(Needed::All, Needed::Named);
+    Relevant { policies, needed }
+}
+
+/// Names of all attributes that policies mention, from their JSON form, where names are written out; `None` if one has no such form.
+fn looked_at(policies: &PolicySet) -> Option<BTreeSet<String>> {
+    let mut names = BTreeSet::new();
+    for policy in policies.policies() {
+        let mut waiting = vec![policy.to_json().ok()?];
+        while let Some(value) = waiting.pop() {
+            if let Some(attribute) = value.get("attr") {
+                // `x has a.b` may be written as a list
+                let listed = attribute.as_array().into_iter().flatten();
+                let written = listed
+                    .chain(Some(attribute))
+                    .filter_map(|name| name.as_str());
+                names.extend(written.map(str::to_owned));
+            }
+            if let Some(members) = value.as_object() {
+                waiting.extend(members.values().cloned());
+            }
+            waiting.extend(value.as_array().into_iter().flatten().cloned());
+        }
+    }
+    Some(names)
 }
 
 fn speaking_about(all: &PolicySet, about: &ModelAction) -> PolicySet {
@@ -177,3 +252,6 @@ fn not_asked(because: &str) -> Verdict {
         errors: vec![because.to_owned()],
     }
 }
+
+#[cfg(test)]
+mod tests;
