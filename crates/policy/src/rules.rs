@@ -6,7 +6,8 @@ use crate::{
     model::Model,
 };
 use cedar_policy::{
-    Effect, Policy, PolicyId, PolicySet, ValidationMode, ValidationResult, Validator,
+    Effect, Policy, PolicyId, PolicySet, ValidationError, ValidationMode, ValidationResult,
+    Validator,
 };
 use miette::Diagnostic;
 use std::{collections::BTreeMap, sync::Arc};
@@ -140,7 +141,12 @@ impl Rules {
         let found: ValidationResult =
             validator.validate_with_level(&self.policies, ValidationMode::Strict, LEVEL);
         for error in found.validation_errors() {
-            mistakes.push(self.told(error.policy_id(), error));
+            let mut mistake = self.told(error.policy_id(), error);
+            if let ValidationError::EntityDerefLevelViolation(_) = error {
+                let help = "a policy looks two steps far at most, as in `resource.holder.duties`";
+                mistake.help = Some(help.to_owned());
+            }
+            mistakes.push(mistake);
         }
         for warning in found.validation_warnings() {
             mistakes.push(self.told(warning.policy_id(), warning));

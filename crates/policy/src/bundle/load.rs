@@ -52,8 +52,7 @@ impl Bundle {
         if let (Some((model, schema)), Some(catalog)) = (&model, &reading.catalog)
             && let Err(why) = trial::fits(model, catalog)
         {
-            let help = "start from the schema of the example bundle; it may say less about an \
-                        entity than the broker sends, but nothing else";
+            let help = "take the schema of the example bundle: it says just what the broker sends";
             let message = format!("the schema doesn't fit what the broker sends: {why}");
             mistakes.push(Place::new(schema, 0).mistake(message, Some(help.to_owned())));
         }

@@ -6,3 +6,6 @@ pub use files::{
     BYTES_MAX, BundleFiles, FILES_MAX, FilesError, PATH_BYTES_MAX, UnpackError, hash, pack, unpack,
 };
 pub use load::Bundle;
+
+#[cfg(test)]
+mod tests;

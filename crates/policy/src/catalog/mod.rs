@@ -16,6 +16,8 @@ use domain::{
     catalog::{Catalog, Freeze, Lesson, Platform, Privilege, Provisioning, Terms},
     ids::{ConflictId, LessonId, PlatformId, PrivilegeId},
     impact::ImpactPolicy,
+    path::SECURITY,
+    seats::DATA_OWNER,
 };
 pub(crate) use known::{Kind, Known};
 pub use organisation::Organisation;
@@ -99,19 +101,12 @@ impl Draft {
 
     /// With a broken file among them, what isn't declared may be declared there: then only what is wrong by itself is told.
     fn finish(self, findings: Findings, first: Option<&Arc<Source>>, broken: bool) -> Reading {
-        if let Some(first) = first.filter(|_| !broken) {
-            let begin = Place::new(first, 0);
-            if self.impact.0.is_none() {
-                findings.mistake(begin.mistake("no file of the catalog has `[impact]`", None));
-            }
-            if self.terms.0.is_none() {
-                findings.mistake(begin.mistake("no file of the catalog has `[terms]`", None));
-            }
-        }
         let (mut mistakes, known) = findings.close();
         if !broken {
             mistakes.extend(known.unmet());
             mistakes.extend(self.tables(&known));
+            let begin = first.map(|first| Place::new(first, 0));
+            mistakes.extend(begin.iter().flat_map(|begin| self.missing(begin, &known)));
         }
         let catalog = match (self.impact.found(), self.terms.found()) {
             (Some(impact), Some(terms)) => Some(Catalog {
@@ -132,6 +127,31 @@ impl Draft {
             known,
             mistakes,
         }
+    }
+
+    /// What every catalog has to say somewhere.
+    fn missing(&self, begin: &Place, known: &Known) -> Vec<Mistake> {
+        let lacks = |what: &str, help: &str| {
+            begin.mistake(
+                format!("no file of the catalog has {what}"),
+                Some(help.into()),
+            )
+        };
+        let mut mistakes = Vec::new();
+        if self.impact.0.is_none() {
+            mistakes.push(lacks("`[impact]`", "say how a request is scored"));
+        }
+        if self.terms.0.is_none() {
+            mistakes.push(lacks("`[terms]`", "say how long a request waits"));
+        }
+        for duty in [SECURITY, DATA_OWNER] {
+            if !known.has(Kind::Duty, "", duty) {
+                let help =
+                    "the broker asks for it wherever production or confidential data is concerned";
+                mistakes.push(lacks(&format!("the duty `{duty}`"), help));
+            }
+        }
+        mistakes
     }
 
     /// A database role is given rights on tables, so its targets must be named as tables.
@@ -191,3 +211,6 @@ fn is_table(native: &str) -> bool {
         .split_once('.')
         .is_some_and(|(schema, table)| plain(schema) && plain(table))
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,14 +32,18 @@ pub(super) fn stages(node: &Node<'_>) -> Option<Vec<Stage>> {
 /// A list of seats; `ids` are those already used beside them.
 pub(super) fn seats(node: &Node<'_>, ids: &mut BTreeSet<SeatId>) -> Option<Vec<SeatRule>> {
     let mut seats = Vec::new();
+    let mut all_read = true;
     for node in node.list()? {
-        let Some(seat) = seat(&node) else { continue };
+        let Some(seat) = seat(&node) else {
+            all_read = false;
+            continue;
+        };
         if !ids.insert(seat.id.clone()) {
             node.wrong(format!("there are two seats `{}` here", seat.id), None);
         }
         seats.push(seat);
     }
-    Some(seats)
+    all_read.then_some(seats)
 }
 
 /// `{ id = "security", duty = "security" }`, `{ id = "owner", data-owner = true }`,

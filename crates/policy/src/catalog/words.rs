@@ -124,13 +124,14 @@ fn days(node: &Node<'_>) -> Option<BTreeSet<Day>> {
         return node.choices(&DAYS).filter(|days| !days.is_empty());
     }
     let text = node.text()?;
-    let Some((first, last)) = text.split_once("..") else {
-        return node.choice(&DAYS).map(|day| BTreeSet::from([day]));
-    };
+    let (first, last) = text.split_once("..").unwrap_or((text, text));
     let position = |name: &str| DAYS.iter().position(|(word, _)| *word == name);
     let Some((first, last)) = position(first).zip(position(last)) else {
-        let message = format!("`{text}` is not a stretch of days");
-        node.wrong(message, Some("write `monday..friday`, or a list of days"));
+        let message = format!("`{text}` is neither a day nor a stretch of days");
+        node.wrong(
+            message,
+            Some("write `sunday`, `monday..friday`, or a list of days"),
+        );
         return None;
     };
     let count = (last + 7 - first) % 7 + 1;
