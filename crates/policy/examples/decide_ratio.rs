@@ -1,6 +1,6 @@
 //! A verdict beside Cedar alone, turn by turn in one run: Cedar is given the request and its entities ready-made, and all policies
 //! of the bundle; a verdict starts from the directory and the question, and ends with sorted policy ids.
-use cedar_policy::{Authorizer, PolicySet};
+use cedar_policy::Authorizer;
 use domain::{
     catalog::{ActionKind, DataClass, Environment, Phase},
     directory::{Directory, Person, Standing},
@@ -8,7 +8,7 @@ use domain::{
     time::{Seconds, Timestamp},
     verdict::{Elevation, Outcome, PolicyAction, PolicyQuestion, Session},
 };
-use policy::{Bundle, BundleFiles, Evaluator, example};
+use policy::{AsCedar, Bundle, Evaluator, example};
 use std::{
     collections::{BTreeMap, BTreeSet},
     error::Error,
@@ -22,9 +22,7 @@ const ROUNDS: u32 = 200;
 const VERDICTS_IN_A_ROUND: u32 = 50;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let files = example::files()?;
-    let bundle = Bundle::load(&files).map_err(|mistakes| format!("{mistakes:?}"))?;
-    let all = policies(&files)?;
+    let bundle = Bundle::load(&example::files()?).map_err(|mistakes| format!("{mistakes:?}"))?;
     let who: PersonId = "somebody".parse()?;
     let directory = Directory {
         persons: [(who.clone(), person(&who)?)].into(),
@@ -41,14 +39,22 @@ fn main() -> Result<(), Box<dyn Error>> {
     if evaluator.evaluate(&directory, &question).outcome != Outcome::Allow {
         return Err("the example's policies should allow this".into());
     }
-    let (request, _, entities) = evaluator
-        .ask(&directory, &question)
+    let AsCedar {
+        request,
+        policies,
+        entities,
+    } = evaluator
+        .as_cedar(&directory, &question)
         .ok_or("can't be asked")?;
     let cedar = Authorizer::new();
     let (mut ours, mut bare) = (Duration::ZERO, Duration::ZERO);
     for _ in 0..ROUNDS {
-        ours += timed(|| drop(black_box(evaluator.evaluate(&directory, &question))));
-        bare += timed(|| drop(black_box(cedar.is_authorized(&request, &all, &entities))));
+        ours += timed(|| {
+            black_box(evaluator.evaluate(&directory, &question));
+        });
+        bare += timed(|| {
+            black_box(cedar.is_authorized(&request, &policies, &entities));
+        });
     }
     let each = |time: Duration| time.as_secs_f64() * 1e6 / f64::from(ROUNDS * VERDICTS_IN_A_ROUND);
     let (ours, bare) = (each(ours), each(bare));
@@ -70,16 +76,6 @@ fn timed(act: impl Fn()) -> Duration {
         act();
     }
     began.elapsed()
-}
-
-fn policies(files: &BundleFiles) -> Result<PolicySet, Box<dyn Error>> {
-    let mut text = String::new();
-    for (path, content) in files.iter() {
-        if path.starts_with("policies/") {
-            text.push_str(std::str::from_utf8(content)?);
-        }
-    }
-    Ok(text.parse()?)
 }
 
 fn person(who: &PersonId) -> Result<Person, Box<dyn Error>> {
