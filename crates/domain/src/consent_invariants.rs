@@ -427,7 +427,7 @@ fn any_world() -> impl Strategy<Value = Play> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
     fn consent_keeps_its_invariants_whatever_people_and_policies_do(play in any_world(), steps in steps()) {
