@@ -117,7 +117,12 @@ impl<'a> Look<'a> {
 
     /// The first rule that says no of those that may have changed since the ask was sent.
     pub(crate) fn check_again(&self) -> Result<(), Refused> {
-        first_no(CHANGING.iter().flat_map(|rule| rule(self)).collect())
+        let mut found: Vec<Finding> = CHANGING.iter().flat_map(|rule| rule(self)).collect();
+        if self.extends().is_some() {
+            // two requests for more time, each short enough alone, may be too long together
+            found.extend(time::duration(self));
+        }
+        first_no(found)
     }
 
     /// How much could go wrong, and whose consent that takes.

@@ -71,16 +71,22 @@ pub(super) fn escalate(
             due_at: request.escalate_at,
         });
     }
-    let case = Case {
-        escalated: true,
-        ..Case::of(state, request, context.now)?
-    };
-    let open = case.open_seats().into_iter();
-    let to: BTreeSet<PersonId> = open.flat_map(|seat| seat.candidates).collect();
+    // a privilege that has left the catalog has nobody to ask: the request escalates to nobody, and its timer is done
+    let to = Case::of(state, request, context.now).map(|case| could_decide(&case));
     Ok(vec![Event::RequestEscalated {
         request: id,
-        to: to.into_iter().collect(),
+        to: to.unwrap_or_default().into_iter().collect(),
     }])
+}
+
+/// Everybody who could fill an open seat of an escalated request.
+fn could_decide(case: &Case<'_>) -> BTreeSet<PersonId> {
+    let escalated = Case {
+        escalated: true,
+        ..case.clone()
+    };
+    let open = escalated.open_seats().into_iter();
+    open.flat_map(|seat| seat.candidates).collect()
 }
 
 pub(super) fn expire(
@@ -168,6 +174,19 @@ mod tests {
             play.give("system", &escalate),
             "no: this was recorded already"
         );
+    }
+
+    #[test]
+    fn a_timer_is_done_even_if_the_privilege_has_left_the_catalog() {
+        let mut play = asked();
+        let request = play.request();
+        play.catalog(|catalog| catalog.privileges.clear());
+        play.wait(60);
+        let escalate = Command::EscalateRequest { request };
+        assert_eq!(play.give("system", &escalate), "escalated to ");
+        play.wait(8 * 60);
+        let expire = Command::ExpireRequest { request };
+        assert_eq!(play.give("system", &expire), "request-expired");
     }
 
     #[test]

@@ -478,3 +478,30 @@ fn the_seats_of_the_grant_are_those_that_humans_fill() {
         BTreeSet::from([id("data-owner"), id("security")])
     );
 }
+
+#[test]
+fn two_requests_for_more_time_are_not_longer_together_than_one_may_be() {
+    let mut play = asked(|_| ());
+    play.approve("bob");
+    play.approve("cyd");
+    let more = Ask {
+        kind: RequestKind::Extension(play.grant()),
+        duration: Seconds::from_minutes(120),
+        ..ask("edit-flow")
+    };
+    play.submit("ada", &more);
+    let first = play.request();
+    play.submit("ada", &more);
+    play.approve("bob");
+    assert_eq!(
+        play.approve("cyd"),
+        "cyd as cyd for owner; extended until 3 hours"
+    );
+    assert_eq!(play.request(), first);
+    play.approve("bob");
+    let told = play.approve("cyd");
+    assert!(
+        told.ends_with("is longer than the 4 hours this privilege is lent for at most"),
+        "{told}"
+    );
+}
