@@ -3,7 +3,7 @@ use crate::{
     handle::{Answer, Failed, IdempotencyKey, Submission},
     ports::{Batch, Head, KeptAnswer},
     record::{Outcome, Recorded},
-    rules::Known,
+    rules::{Known, goes_first},
 };
 use domain::effect::Effect;
 use ledger::{
@@ -141,6 +141,10 @@ impl Draft {
             bodies: std::mem::take(&mut self.bodies),
             blobs: std::mem::take(&mut self.blobs).into_iter().collect(),
             answers: std::mem::take(&mut self.answers).into_values().collect(),
+            takes_away: self
+                .entries
+                .iter()
+                .all(|recorded| goes_first(&recorded.record.command)),
         }
     }
 }

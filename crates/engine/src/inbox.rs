@@ -43,12 +43,14 @@ impl Inbox {
         }
     }
 
+    /// The next command that is there already and takes power away.
+    pub(crate) fn next_first(&mut self) -> Option<Ticket> {
+        self.first.try_recv().ok()
+    }
+
     /// The next command that is there already.
     pub(crate) fn next_waiting(&mut self) -> Option<Ticket> {
-        self.first
-            .try_recv()
-            .or_else(|_| self.other.try_recv())
-            .ok()
+        self.next_first().or_else(|| self.other.try_recv().ok())
     }
 }
 

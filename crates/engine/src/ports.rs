@@ -55,6 +55,8 @@ pub struct Batch {
     pub blobs: Vec<(Digest, Vec<u8>)>,
     /// Answers to keep for repeated commands.
     pub answers: Vec<KeptAnswer>,
+    /// Whether all of it takes power away: only then may it use the room that is held back for a full disk.
+    pub takes_away: bool,
 }
 
 /// Ties an idempotency key to the entry that answered it.

@@ -96,21 +96,39 @@ impl Writer {
         self.timers.due(&self.state, self.shared.clock.read())
     }
 
-    /// One batch: what is due, then what waits, the first lane before the other.
+    /// What takes power away goes into a batch of its own, before all else: it doesn't wait for what else is to be written, and
+    /// on a full disk it alone may use the room that is held back.
     fn turn(&mut self, due: Vec<Command>, first: Option<Ticket>) -> ControlFlow<()> {
+        let (ends, others): (Vec<_>, Vec<_>) = due.into_iter().partition(rules::goes_first);
+        let is_first = |ticket: &Ticket| rules::goes_first(&ticket.submission.given.command);
+        let (first, other) = match first {
+            Some(ticket) if is_first(&ticket) => (Some(ticket), None),
+            other => (None, other),
+        };
+        self.batch(ends, first, Inbox::next_first)?;
+        self.batch(others, other, Inbox::next_waiting)
+    }
+
+    /// One batch: what is due, then what waits.
+    fn batch(
+        &mut self,
+        due: Vec<Command>,
+        first: Option<Ticket>,
+        waiting: fn(&mut Inbox) -> Option<Ticket>,
+    ) -> ControlFlow<()> {
         let mut draft = Draft::new(&self.tree);
         for command in due {
             if !draft.is_full() {
                 self.tick(&mut draft, &command);
             }
         }
-        let mut next = first.or_else(|| self.inbox.next_waiting());
+        let mut next = first.or_else(|| waiting(&mut self.inbox));
         while let Some(ticket) = next {
             self.take(&mut draft, ticket);
             next = if draft.is_full() {
                 None
             } else {
-                self.inbox.next_waiting()
+                waiting(&mut self.inbox)
             };
         }
         self.commit(draft)

@@ -25,6 +25,7 @@ fn submit(engine: &Engine, actor: Actor, command: Command) -> tokio::task::JoinH
 async fn a_revocation_overtakes_a_flood() {
     let world = World::start().await;
     let grant = world.break_glass("ada", "edit-flow").await.id;
+    let before = world.ports.log.stored().batches.len();
     world.stand_still().await;
     let flood = |n: usize| {
         let change = DirectoryChange::GroupRemoved(fixture::id(&format!("g{n}")));
@@ -42,6 +43,9 @@ async fn a_revocation_overtakes_a_flood() {
     for flooded in flooded {
         assert!(flooded.await.unwrap() > revoked);
     }
+    let batches = world.ports.log.stored().batches.split_off(before);
+    // the one under way, then the revocation by itself: it shares neither the wait nor the fate of the others
+    assert_eq!(batches.get(1), Some(&1), "{batches:?}");
 }
 
 #[tokio::test]

@@ -93,6 +93,7 @@ fn batch(tree: &mut Tree, size: usize) -> Batch {
         bodies: Vec::new(),
         blobs: Vec::new(),
         answers: Vec::new(),
+        takes_away: false,
     }
 }
 

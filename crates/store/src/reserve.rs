@@ -10,18 +10,32 @@ use std::{
 /// Written at a time.
 const CHUNK: usize = 8 * 1024;
 
-/// Blocks of the disk held back for the revoke lane.
+/// Tries to take the room again that are passed over after one that failed: each try fills the disk for a moment.
+const PASSED_OVER: u32 = 15;
+
+/// Blocks of the disk held back for what takes privileges away.
 #[derive(Debug)]
-pub struct Reserve {
+pub(crate) struct Reserve {
     path: PathBuf,
     file: File,
     bytes: u64,
+    hold: Hold,
+}
+
+/// Whether the room is held.
+#[derive(Debug)]
+enum Hold {
+    Whole,
+    /// It was given up, or never had; so many tries to take it are passed over yet.
+    Missing {
+        passing_over: u32,
+    },
 }
 
 /// Why the reserve can't be held or given up.
 #[derive(Debug, thiserror::Error)]
 #[error("the reserve `{path}` of {bytes} bytes can't be {what}")]
-pub struct ReserveError {
+pub(crate) struct ReserveError {
     path: PathBuf,
     bytes: u64,
     what: &'static str,
@@ -30,51 +44,56 @@ pub struct ReserveError {
 }
 
 impl Reserve {
-    /// Holds `bytes` of the disk in the file at `path`, made if there is none.
-    ///
-    /// # Errors
-    /// [`ReserveError`] if there is no room for it, or the file can't be written.
-    pub fn hold(path: &Path, bytes: u64) -> Result<Self, ReserveError> {
-        let path = path.to_owned();
-        match file::private(&path) {
-            Ok(file) => {
-                let mut reserve = Self { path, file, bytes };
-                reserve.refill()?;
-                Ok(reserve)
+    /// A reserve of `bytes` in the file at `path`, made if there is none; not held yet.
+    pub(crate) fn open(path: &Path, bytes: u64) -> io::Result<Self> {
+        let file = file::private(path)?;
+        let hold = Hold::Missing { passing_over: 0 };
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            bytes,
+            hold,
+        })
+    }
+
+    /// Takes the room, unless it is held. On failure everything is given up, so that a nearly full disk isn't filled by
+    /// trying. Says whether the room is held now.
+    pub(crate) fn hold(&mut self) -> Result<bool, ReserveError> {
+        match &mut self.hold {
+            Hold::Whole => return Ok(true),
+            Hold::Missing { passing_over: 0 } => {}
+            Hold::Missing { passing_over } => {
+                *passing_over -= 1;
+                return Ok(false);
             }
-            Err(source) => Err(ReserveError {
-                path,
-                bytes,
-                what: "opened",
-                source,
-            }),
         }
+        let filled = self.fill();
+        self.hold = match &filled {
+            Ok(()) => Hold::Whole,
+            Err(_) => Hold::Missing {
+                passing_over: PASSED_OVER,
+            },
+        };
+        filled.map(|()| true).map_err(|source| {
+            // of two failures the first says more
+            let _ = self.cut();
+            self.error("held", source)
+        })
     }
 
     /// Gives the room up, durably, and says whether there was any: then what was refused as full can be tried again.
-    ///
-    /// # Errors
-    /// [`ReserveError`] if the file can't be cut.
-    pub fn release(&mut self) -> Result<bool, ReserveError> {
-        let released = self.held().and_then(|held| {
-            self.file.set_len(0)?;
-            self.file.sync_all()?;
-            Ok(held > 0)
-        });
-        released.map_err(|source| self.error("released", source))
+    pub(crate) fn release(&mut self) -> Result<bool, ReserveError> {
+        self.hold = Hold::Missing {
+            passing_over: PASSED_OVER,
+        };
+        self.cut().map_err(|source| self.error("released", source))
     }
 
-    /// Takes the room again, once there is some; what is held already stays. On failure everything is given up, so that
-    /// a nearly full disk isn't filled by trying.
-    ///
-    /// # Errors
-    /// [`ReserveError`] if there is not enough.
-    pub fn refill(&mut self) -> Result<(), ReserveError> {
-        self.fill().map_err(|source| {
-            // of two failures the first says more
-            let _ = self.release();
-            self.error("held", source)
-        })
+    fn cut(&mut self) -> io::Result<bool> {
+        let held = self.held()?;
+        self.file.set_len(0)?;
+        self.file.sync_all()?;
+        Ok(held > 0)
     }
 
     fn fill(&mut self) -> io::Result<()> {
@@ -120,41 +139,33 @@ mod tests {
     fn the_room_is_taken_given_up_and_taken_again() {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("reserve.bin");
-        let mut reserve = Reserve::hold(&path, 100_000).unwrap();
+        let mut reserve = Reserve::open(&path, 100_000).unwrap();
+        assert_eq!(blocks(&path), 0);
+        assert!(reserve.hold().unwrap());
         assert!(blocks(&path) >= 100_000);
         assert!(reserve.release().unwrap());
         assert_eq!(blocks(&path), 0);
         assert!(!reserve.release().unwrap());
-        reserve.refill().unwrap();
-        reserve.refill().unwrap();
+        for _ in 0..PASSED_OVER {
+            assert!(!reserve.hold().unwrap());
+        }
+        assert!(reserve.hold().unwrap());
+        assert!(reserve.hold().unwrap());
         assert_eq!(fs::metadata(&path).unwrap().len(), 100_000);
         drop(reserve);
-        Reserve::hold(&path, 150_000).unwrap();
+        assert!(Reserve::open(&path, 150_000).unwrap().hold().unwrap());
         assert_eq!(fs::metadata(&path).unwrap().len(), 150_000);
-    }
-
-    #[test]
-    fn a_reserve_that_cannot_be_held_is_told_with_its_size() {
-        let folder = TempDir::new().unwrap();
-        let path = folder.path().join("missing").join("reserve.bin");
-        let error = Reserve::hold(&path, 100).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            format!(
-                "the reserve `{}` of 100 bytes can't be opened",
-                path.display()
-            )
-        );
     }
 
     /// `/dev/full` is a disk without room.
     #[cfg(target_os = "linux")]
     #[test]
     fn a_disk_without_room_holds_no_reserve() {
-        let error = Reserve::hold(Path::new("/dev/full"), 100).unwrap_err();
+        let mut reserve = Reserve::open(Path::new("/dev/full"), 100).unwrap();
         assert_eq!(
-            error.to_string(),
+            reserve.hold().unwrap_err().to_string(),
             "the reserve `/dev/full` of 100 bytes can't be held"
         );
+        assert!(!reserve.hold().unwrap());
     }
 }

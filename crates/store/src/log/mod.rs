@@ -6,12 +6,16 @@ mod writer;
 use crate::{
     error::{Fault, OpenError},
     file::{self, Readers, Tuning},
+    reserve::Reserve,
 };
 use engine::ports::{LogReader, LogWriter};
 use reader::Reader;
 use rusqlite::Connection;
 use std::{path::Path, sync::Arc};
 use writer::Writer;
+
+/// Room held back for a full disk: thousands of entries that take privileges away.
+const RESERVE_BYTES: u64 = 8 * 1024 * 1024;
 
 /// Connections that read the log at a time.
 const READERS: usize = 4;
@@ -38,16 +42,23 @@ pub type OpenLog = (Arc<dyn LogReader>, Box<dyn LogWriter>);
 pub struct SqliteLog;
 
 impl SqliteLog {
-    /// Opens the log at `file` (made if there is none) for the one process that writes it.
+    /// Opens the log at `file` (made if there is none) for the one process that writes it. Room for what takes privileges away
+    /// is held back in `reserve.bin` beside it.
     ///
     /// # Errors
     /// [`OpenError::InUse`] if another process writes it; else if the file can't be used, or its rows don't fit together.
     pub fn open(file: &Path) -> Result<OpenLog, OpenError> {
+        Self::open_holding(file, RESERVE_BYTES)
+    }
+
+    fn open_holding(file: &Path, reserve_bytes: u64) -> Result<OpenLog, OpenError> {
         let lock = lock::WriterLock::take(&file.with_extension("lock"))?;
         let db = file::open_writing(file, &TUNING)?;
         expect_whole(&db, file)?;
         let reader = Reader::new(Readers::open(file, MIGRATIONS, READERS)?);
-        Ok((Arc::new(reader), Box::new(Writer::new(db, file, lock))))
+        let reserve = hold_reserve(&file.with_file_name("reserve.bin"), reserve_bytes)?;
+        let writer = Writer::new(db, file, lock, reserve);
+        Ok((Arc::new(reader), Box::new(writer)))
     }
 
     /// Opens the log at `file` for reading only, also while another process writes it.
@@ -59,6 +70,19 @@ impl SqliteLog {
             file, MIGRATIONS, READERS,
         )?)))
     }
+}
+
+/// A server starts on a full disk too: there is all the more to take back.
+fn hold_reserve(file: &Path, bytes: u64) -> Result<Reserve, OpenError> {
+    let opened = Reserve::open(file, bytes);
+    let mut reserve = opened.map_err(|source| OpenError::File {
+        file: file.to_owned(),
+        source,
+    })?;
+    if let Err(error) = reserve.hold() {
+        tracing::warn!(%error, "only what takes privileges away is recorded until there is room");
+    }
+    Ok(reserve)
 }
 
 /// The head, the leaves and the nodes were written in one transaction, so they tell the same size.

@@ -22,6 +22,8 @@ impl LogReader for Reader {
     }
 
     fn leaves(&self, from: u64, limit: usize) -> Result<Vec<Vec<u8>>, ReadError> {
+        // no log reaches the numbers that SQLite doesn't have
+        let (from, limit) = (from.min(u64::MAX >> 1), limit.min(usize::MAX >> 1));
         self.readers
             .ask("entries of the log", |db| leaves(db, from, limit))
     }

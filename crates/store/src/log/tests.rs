@@ -33,7 +33,7 @@ impl Desk {
     }
 
     fn open(&self) -> OpenLog {
-        SqliteLog::open(&self.file()).unwrap()
+        SqliteLog::open_holding(&self.file(), 32 * 1024).unwrap()
     }
 
     /// A batch of `leaves` on top of what was batched before.
@@ -55,6 +55,7 @@ impl Desk {
             bodies: Vec::new(),
             blobs: Vec::new(),
             answers: Vec::new(),
+            takes_away: false,
         }
     }
 
@@ -117,6 +118,8 @@ fn what_is_committed_is_read_back() {
     assert_eq!(reader.head().unwrap(), batch.head);
     assert_eq!(texts(reader.leaves(0, 10).unwrap()), ["a", "b", "c"]);
     assert_eq!(texts(reader.leaves(1, 1).unwrap()), ["b"]);
+    assert_eq!(texts(reader.leaves(2, usize::MAX).unwrap()), ["c"]);
+    assert_eq!(texts(reader.leaves(u64::MAX, 1).unwrap()), [""; 0]);
     assert_eq!(
         reader.hashes(&[2, 0]).unwrap(),
         [batch.hashes[2].hash, batch.hashes[0].hash]
@@ -281,20 +284,34 @@ fn a_batch_is_there_whole_or_not_at_all() {
     assert_eq!(sizes, [0, 1, 4]);
 }
 
+/// A writer whose database may grow by only so many pages, as on a disk that is nearly full.
+fn cramped(desk: &Desk, pages: u64) -> Writer {
+    let folder = desk.folder.path();
+    let lock = lock::WriterLock::take(&folder.join("log.lock")).unwrap();
+    let db = file::open_writing(&desk.file(), &TUNING).unwrap();
+    let reserve = hold_reserve(&folder.join("reserve.bin"), 32 * 1024).unwrap();
+    let present: u64 = db
+        .pragma_query_value(None, "page_count", |row| row.get(0))
+        .unwrap();
+    quota(&db, present + pages);
+    Writer::new(db, &desk.file(), lock, reserve)
+}
+
+fn quota(db: &Connection, pages: u64) {
+    db.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
+        .unwrap();
+}
+
+fn held_back(desk: &Desk) -> u64 {
+    fs::metadata(desk.folder.path().join("reserve.bin"))
+        .unwrap()
+        .len()
+}
+
 #[test]
 fn a_full_disk_is_told_and_nothing_is_written() {
     let mut desk = Desk::new();
-    let lock = lock::WriterLock::take(&desk.folder.path().join("log.lock")).unwrap();
-    let db = file::open_writing(&desk.file(), &TUNING).unwrap();
-    let pages: u64 = db
-        .pragma_query_value(None, "page_count", |row| row.get(0))
-        .unwrap();
-    let quota = |db: &Connection, pages: u64| {
-        db.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
-            .unwrap();
-    };
-    quota(&db, pages + 2);
-    let mut writer = Writer::new(db, &desk.file(), lock);
+    let mut writer = cramped(&desk, 2);
     let mut batch = desk.batch(&["a"]);
     batch.blobs = vec![(Digest::of(b"large"), vec![1; 100_000])];
     let error = writer.commit(&batch).unwrap_err();
@@ -302,9 +319,93 @@ fn a_full_disk_is_told_and_nothing_is_written() {
     assert!(matches!(error, CommitError::Full));
     let reader = SqliteLog::read(&desk.file()).unwrap();
     assert_eq!(reader.head().unwrap().tree.size, 0);
+    assert_eq!(held_back(&desk), 32 * 1024);
     quota(writer.connection(), 1_000_000);
     writer.commit(&batch).unwrap();
     assert_eq!(reader.head().unwrap(), batch.head);
+}
+
+#[test]
+fn the_room_held_back_is_given_up_for_what_takes_away_and_for_nothing_else() {
+    let mut desk = Desk::new();
+    let mut writer = cramped(&desk, 2);
+    let mut revoke = desk.batch(&["revoke"]);
+    revoke.takes_away = true;
+    revoke.blobs = vec![(Digest::of(b"large"), vec![1; 100_000])];
+    assert!(matches!(writer.commit(&revoke), Err(CommitError::Full)));
+    assert_eq!(held_back(&desk), 0);
+    quota(writer.connection(), 1_000_000);
+    writer.commit(&revoke).unwrap();
+    let ask = desk.batch(&["ask"]);
+    let refused = (0..100)
+        .take_while(|_| writer.commit(&ask).is_err())
+        .count();
+    assert_eq!((refused, held_back(&desk)), (15, 32 * 1024));
+    let reader = SqliteLog::read(&desk.file()).unwrap();
+    assert_eq!(texts(reader.leaves(0, 10).unwrap()), ["revoke", "ask"]);
+}
+
+/// A disk of two mebibytes, where this process may mount one; elsewhere the quota above has to do.
+#[cfg(target_os = "linux")]
+struct SmallDisk(TempDir);
+
+#[cfg(target_os = "linux")]
+impl SmallDisk {
+    fn mount() -> Option<Self> {
+        let folder = TempDir::new().unwrap();
+        let mounted = std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=2m", "tmpfs"])
+            .arg(folder.path())
+            .stderr(std::process::Stdio::null())
+            .status();
+        mounted
+            .is_ok_and(|status| status.success())
+            .then_some(Self(folder))
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        std::process::Command::new("umount")
+            .arg("-l")
+            .arg(self.0.path())
+            .status()
+            .unwrap();
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn on_a_full_disk_privileges_are_still_taken_away() {
+    let Some(small) = SmallDisk::mount() else {
+        return;
+    };
+    let mut desk = Desk::new();
+    let file = small.0.path().join("log.db");
+    let (reader, mut writer) = SqliteLog::open_holding(&file, 512 * 1024).unwrap();
+    let mut asked = 0;
+    loop {
+        let mut ask = desk.batch(&["ask"]);
+        ask.blobs = vec![(Digest::of(&[asked]), vec![asked; 20_000])];
+        match writer.commit(&ask) {
+            Ok(()) => asked += 1,
+            Err(CommitError::Full) => break,
+            Err(error) => unreachable!("{}", chain(&error)),
+        }
+    }
+    assert!(asked > 10);
+    desk.tree = Tree::new();
+    for _ in 0..asked {
+        desk.batch(&["ask"]);
+    }
+    fs::write(small.0.path().join("somebody else's"), vec![1; 3_000_000]).unwrap_err();
+    for _ in 0..10 {
+        let mut revoke = desk.batch(&["revoke"]);
+        revoke.takes_away = true;
+        writer.commit(&revoke).unwrap();
+    }
+    assert_eq!(reader.head().unwrap().tree, desk.tree.head());
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The one writer's transaction. The head moves first and only from the size the batch was made for: a second writer, however
 //! it got there, changes nothing.
 use super::lock::WriterLock;
-use crate::error::RowError;
+use crate::{error::RowError, reserve::Reserve};
 use engine::ports::{Batch, CommitError, KeptAnswer, LogWriter};
 use ledger::{
     body::SealedBody,
@@ -18,17 +18,20 @@ pub(crate) struct Writer {
     file: PathBuf,
     /// Whether the last commit failed in a way that may have left it in the write-ahead file.
     doubtful: bool,
+    /// Given up when the disk is full, for batches that take power away; the others wait until it is held again.
+    reserve: Reserve,
     _lock: WriterLock,
 }
 
 impl Writer {
-    pub(crate) fn new(db: Connection, file: &Path, lock: WriterLock) -> Self {
+    pub(crate) fn new(db: Connection, file: &Path, lock: WriterLock, reserve: Reserve) -> Self {
         // more statements than the default cache holds would be prepared anew for each batch
         db.set_prepared_statement_cache_capacity(32);
         Self {
             db,
             file: file.to_owned(),
             doubtful: false,
+            reserve,
             _lock: lock,
         }
     }
@@ -43,8 +46,15 @@ impl Writer {
 
 impl LogWriter for Writer {
     fn commit(&mut self, batch: &Batch) -> Result<(), CommitError> {
-        let done = self.settle().and_then(|()| write(&mut self.db, batch));
-        done.map_err(|failure| self.explain(failure, batch))
+        if !batch.takes_away && !self.has_room() {
+            return Err(CommitError::Full);
+        }
+        match self.try_commit(batch) {
+            Err(CommitError::Full) if batch.takes_away && self.makes_room() => {
+                self.try_commit(batch)
+            }
+            committed => committed,
+        }
     }
 }
 
@@ -61,6 +71,28 @@ impl From<rusqlite::Error> for Failure {
 }
 
 impl Writer {
+    fn try_commit(&mut self, batch: &Batch) -> Result<(), CommitError> {
+        let done = self.settle().and_then(|()| write(&mut self.db, batch));
+        done.map_err(|failure| self.explain(failure, batch))
+    }
+
+    /// Whether the room for taking power away is held: while it isn't, nothing else may use what is left.
+    fn has_room(&mut self) -> bool {
+        self.reserve.hold().unwrap_or_else(|error| {
+            tracing::warn!(%error, "the disk of the log is full");
+            false
+        })
+    }
+
+    fn makes_room(&mut self) -> bool {
+        let released = self.reserve.release();
+        tracing::warn!(
+            ?released,
+            "the disk of the log is full: the room held back is given up"
+        );
+        released.is_ok_and(|released| released)
+    }
+
     /// After a failed sync the refused batch may lie in the write-ahead file, unseen here, and come back with the next start.
     /// Moving what is known to be committed into the database and emptying that file settles it.
     fn settle(&mut self) -> Result<(), Failure> {
