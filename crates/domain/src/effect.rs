@@ -7,9 +7,9 @@ use crate::{
 
 /// Something to do outside. The order is the order of work: what takes power away goes before what gives it.
 ///
-/// Whoever carries effects out works on one credential at a time: two effects on the same credential never run at once, or a
-/// slow [`Effect::Provision`] could write after the read-back of an [`Effect::Remove`].
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+/// Whoever carries effects out keeps two promises, each of which keeps a credential from being made after its removal was read
+/// back: one credential is worked on at a time, and before work on an effect begins, [`crate::react::is_outstanding`] is asked.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Effect {
     /// Take a credential away and read the target back. Goes before everything else.
     Remove {
@@ -42,7 +42,7 @@ pub enum Effect {
 }
 
 /// What people are told.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Notice {
     /// Approvers: a request waits.
     RequestWaits(RequestId),

@@ -80,6 +80,21 @@ pub fn outstanding(state: &State) -> Vec<Effect> {
     effects
 }
 
+/// Whether `effect` is still to be done. To be asked before work begins: an effect that waited may have been overtaken, and a
+/// credential that is made after its removal was read back would be nobody's.
+pub fn is_outstanding(state: &State, effect: &Effect) -> bool {
+    match effect {
+        Effect::Remove { grant, .. }
+        | Effect::Contain { grant }
+        | Effect::Provision { grant, .. }
+        | Effect::Renew { grant, .. } => state
+            .grants
+            .get(grant)
+            .is_some_and(|grant| implied(grant).any(|implied| implied == *effect)),
+        Effect::Notify(_) => true,
+    }
+}
+
 fn changed(state: &State, id: GrantId) -> Vec<Effect> {
     let mut effects: Vec<Effect> = state
         .grants
@@ -174,6 +189,27 @@ mod tests {
             }
         };
         effects.iter().map(line).collect::<Vec<_>>().join(", ")
+    }
+
+    #[test]
+    fn an_effect_that_was_overtaken_is_not_to_be_done_any_more() {
+        let mut story = Story::lent(1, "ada", "read-invoices");
+        let (grant, credential) = (grant_id(1), story.credential(1));
+        let provision = Effect::Provision { grant, credential };
+        let remove = Effect::Remove { grant, credential };
+        let wanted = |story: &Story| {
+            [&provision, &remove].map(|effect| is_outstanding(&story.state, effect))
+        };
+        assert_eq!(wanted(&story), [true, false]);
+        story.person("bob", &revoke(1));
+        assert_eq!(wanted(&story), [false, true]);
+        let gone = Command::RecordRemoved {
+            grant,
+            credential,
+            read_back: "no such role".to_owned(),
+        };
+        story.broker(&gone);
+        assert_eq!(wanted(&story), [false, false]);
     }
 
     /// What `command` of `who` leads to, outside, and what would be done after a restart.
