@@ -300,7 +300,7 @@ pub struct Activity {
     pub data_class: Option<DataClass>,
     /// When the platform says it happened.
     pub happened_at: Timestamp,
-    /// Position in the platform's log: the same line is recorded once.
+    /// Position in the platform's log, as text that sorts byte by byte as the log grows: the same line is recorded once.
     pub source: String,
 }
 

@@ -91,9 +91,13 @@ pub fn evolve(state: &mut State, event: &Event, at: Timestamp) {
             outcome,
         } => grant::use_finished(state, *grant, *use_id, outcome),
         Event::ActivityRecorded { activity } => {
-            state
+            let read = state
                 .activity_read
-                .insert(activity.platform.clone(), activity.source.clone());
+                .entry(activity.platform.clone())
+                .or_default();
+            if activity.source > *read {
+                read.clone_from(&activity.source);
+            }
         }
         Event::ReviewDue { grant, due_at, .. } => grant::review_due(state, *grant, *due_at),
         Event::GrantReviewed { grant, .. } => {
