@@ -4,6 +4,12 @@ use crate::{path::ParsedPath, session, site::Site};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
 use http_body_util::combinators::BoxBody;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use std::time::Duration;
 
 /// Bodies in both directions.
 pub type Body = BoxBody<Bytes, BodyError>;
@@ -20,8 +26,31 @@ impl BodyError {
     }
 }
 
-/// Headers that concern one hop only (RFC 9110 §7.6.1), and those that name us to the platform.
-const NOT_FORWARDED: [HeaderName; 10] = [
+/// Calls platforms, and the server; keeps connections open for the next call.
+pub(crate) type UpstreamClient = Client<HttpsConnector<HttpConnector>, Body>;
+
+/// A client that checks `https` against the system's certificates.
+///
+/// # Errors
+/// [`std::io::Error`] if those can't be read.
+pub(crate) fn client() -> Result<UpstreamClient, std::io::Error> {
+    let mut http = HttpConnector::new();
+    http.set_connect_timeout(Some(Duration::from_secs(5)));
+    http.set_nodelay(true);
+    http.enforce_http(false);
+    let https = HttpsConnectorBuilder::new()
+        .with_provider_and_native_roots(rustls::crypto::aws_lc_rs::default_provider())?
+        .https_or_http()
+        .enable_http1()
+        .wrap_connector(http);
+    Ok(Client::builder(TokioExecutor::new())
+        .pool_idle_timeout(Duration::from_secs(30))
+        .build(https))
+}
+
+/// Headers that concern one hop only (RFC 9110 §7.6.1), those that name us to the platform, and those by which some platforms
+/// let a caller mean another method, path or host than the one that was decided on.
+const NOT_FORWARDED: [HeaderName; 19] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
@@ -32,6 +61,15 @@ const NOT_FORWARDED: [HeaderName; 10] = [
     header::TRANSFER_ENCODING,
     header::UPGRADE,
     header::HOST,
+    header::EXPECT,
+    header::FORWARDED,
+    HeaderName::from_static("x-forwarded-host"),
+    HeaderName::from_static("x-forwarded-prefix"),
+    HeaderName::from_static("x-http-method"),
+    HeaderName::from_static("x-http-method-override"),
+    HeaderName::from_static("x-method-override"),
+    HeaderName::from_static("x-original-url"),
+    HeaderName::from_static("x-rewrite-url"),
 ];
 
 /// Whether headers are those of a WebSocket handshake (RFC 6455 §4.1).

@@ -1,14 +1,16 @@
 //! The enforcement point: who calls, what it means, whether it may be, then forward, count and tell what came of it.
 use crate::{
-    forward::{self, Body, BodyError},
+    forward::{self, Body, BodyError, UpstreamClient},
     mapping::{self, Mapped},
-    own::{Own, bad_gateway, bad_path, not_signed_in, own, unreachable},
+    own::{
+        Own, ambiguous_host, bad_gateway, bad_path, cross_site, not_signed_in, own, unreachable,
+    },
     page::{self, Reader},
     path::{ParsedPath, check_query},
     response::{self, Exchange},
     session::{self, Session, Sessions},
     site::Site,
-    token,
+    token::{self, Keys},
     watch::Watch,
 };
 use domain::{
@@ -16,14 +18,16 @@ use domain::{
     ids::{CredentialId, GatewayId, GrantId},
 };
 use engine::{
-    enforcement::{Authority, Begun},
+    enforcement::{Authority, Begun, Unreachable},
     ports::{Clock, Random},
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
-use hyper_rustls::HttpsConnector;
-use hyper_util::client::legacy::{Client, connect::HttpConnector};
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 use tokio_util::task::TaskTracker;
 
 /// How long a platform may take to answer with its headers.
@@ -61,8 +65,9 @@ impl std::fmt::Debug for Parts {
 /// The enforcement point.
 pub struct Gateway {
     pub(crate) parts: Parts,
-    pub(crate) client: Client<HttpsConnector<HttpConnector>, Body>,
+    pub(crate) client: UpstreamClient,
     sessions: Sessions,
+    keys: Mutex<Option<(Arc<str>, Arc<Keys>)>>,
     pub(crate) tasks: TaskTracker,
 }
 
@@ -81,28 +86,28 @@ pub(crate) struct Caller {
     credential: CredentialId,
 }
 
+/// What a known caller wants, before it is decided on.
+struct Wish {
+    site: Site,
+    path: ParsedPath,
+    attempt: Attempt,
+    mapped: Mapped,
+    public_origin: String,
+    websocket: Option<hyper::upgrade::OnUpgrade>,
+}
+
 impl Gateway {
     /// Sets a gateway up. Platforms with `https` are checked against the system's certificates.
     ///
     /// # Errors
     /// [`std::io::Error`] if those can't be read.
     pub fn new(parts: Parts) -> Result<Self, std::io::Error> {
-        let mut http = HttpConnector::new();
-        http.set_connect_timeout(Some(Duration::from_secs(5)));
-        http.set_nodelay(true);
-        http.enforce_http(false);
-        let https = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_native_roots()?
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(http);
-        let client = Client::builder(hyper_util::rt::TokioExecutor::new())
-            .pool_idle_timeout(Duration::from_secs(30))
-            .build(https);
+        let client = forward::client()?;
         Ok(Self {
             parts,
             client,
             sessions: Sessions::default(),
+            keys: Mutex::new(None),
             tasks: TaskTracker::new(),
         })
     }
@@ -138,7 +143,7 @@ impl Gateway {
     }
 
     async fn answer(self: &Arc<Self>, mut request: Request<Body>) -> Result<Response<Body>, Own> {
-        let host = host_of(&request);
+        let host = host_of(&request).ok_or_else(ambiguous_host)?;
         let site = self
             .parts
             .sites
@@ -170,14 +175,23 @@ impl Gateway {
         let websocket = forward::is_websocket(request.method(), request.headers())
             .then(|| hyper::upgrade::on(&mut request));
         let mapped = mapping::map(self, &site, request, &path).await?;
-        let attempt = self.attempt(&site, caller, &path, &mapped);
-        let begun = self
-            .parts
-            .authority
-            .begin(attempt)
-            .await
-            .map_err(|error| unreachable(&error))?;
-        let (use_id, grant, entry, expires_at) = match begun {
+        let wish = Wish {
+            attempt: self.attempt(&site, caller, &path, &mapped),
+            public_origin: self.origin(&host),
+            site,
+            path,
+            mapped,
+            websocket,
+        };
+        // a caller who hangs up must not leave a use without its outcome: from here on it runs to its end by itself
+        let gateway = Arc::clone(self);
+        let using = self.tasks.spawn(async move { gateway.using(wish).await });
+        using.await.unwrap_or_else(|_| Err(bad_gateway()))
+    }
+
+    async fn using(self: &Arc<Self>, wish: Wish) -> Result<Response<Body>, Own> {
+        let begun = self.parts.authority.begin(wish.attempt.clone()).await;
+        let (use_id, grant, entry, expires_at) = match begun.map_err(|error| unreachable(&error))? {
             Begun::Allowed {
                 use_id,
                 grant,
@@ -198,25 +212,24 @@ impl Gateway {
             grant,
             entry,
             watch,
-            rows: mapped.rows.clone(),
-            public_origin: self.origin(&host),
+            rows: wish.mapped.rows.clone(),
+            public_origin: wish.public_origin.clone(),
         };
-        self.forward(&site, &path, mapped, exchange, websocket)
-            .await
+        self.forward(wish, exchange).await
     }
 
     async fn forward(
         self: &Arc<Self>,
-        site: &Site,
-        path: &ParsedPath,
-        mapped: Mapped,
-        exchange: Exchange,
-        websocket: Option<hyper::upgrade::OnUpgrade>,
+        wish: Wish,
+        mut exchange: Exchange,
     ) -> Result<Response<Body>, Own> {
-        let uri = forward::upstream_uri(site, path, mapped.parts.uri.query());
+        let Wish {
+            site, path, mapped, ..
+        } = wish;
+        let uri = forward::upstream_uri(&site, &path, mapped.parts.uri.query());
         let outgoing = uri.and_then(|uri| {
             forward::request(
-                site,
+                &site,
                 uri,
                 mapped.parts.method,
                 mapped.parts.headers,
@@ -227,10 +240,15 @@ impl Gateway {
             response::finish(self, exchange, None).await;
             return Err(bad_gateway());
         };
-        let answered =
-            tokio::time::timeout(PLATFORM_ANSWERS_WITHIN, self.client.request(outgoing)).await;
+        let answered = tokio::select! {
+            biased;
+            () = exchange.watch.ended() => return Err(response::cut_off(self, exchange, None).await),
+            answered = tokio::time::timeout(PLATFORM_ANSWERS_WITHIN, self.client.request(outgoing)) => answered,
+        };
         match answered {
-            Ok(Ok(answer)) => response::pass_on(self, site, exchange, answer, websocket).await,
+            Ok(Ok(answer)) => {
+                response::pass_on(self, &site, exchange, answer, wish.websocket).await
+            }
             Ok(Err(error)) => {
                 tracing::warn!(platform = %site.platform, error = %error, "the platform did not answer");
                 response::finish(self, exchange, None).await;
@@ -282,16 +300,8 @@ impl Gateway {
             *request.method(),
             Method::GET | Method::HEAD | Method::OPTIONS
         ) && !forward::is_websocket(request.method(), headers);
-        if !safe && !same_origin(headers, &self.origin(host)) {
-            return Err(own(
-                StatusCode::FORBIDDEN,
-                page::own(
-                    "cross-site",
-                    "another site asked for this in your name",
-                    "your access may be used from the platform's own pages only",
-                    &["Open the platform from Remit and try again there."],
-                ),
-            ));
+        if (!safe && !same_origin(headers, &self.origin(host))) || embedded_elsewhere(headers) {
+            return Err(cross_site());
         }
         Ok(Caller {
             grant: session.grant,
@@ -312,7 +322,7 @@ impl Gateway {
             .token_keys()
             .await
             .map_err(|error| unreachable(&error))?;
-        let keys = serde_json::from_str(&keys).map_err(|_| bad_gateway())?;
+        let keys = self.read_keys(keys)?;
         let presented = token::verify(
             token,
             &keys,
@@ -328,6 +338,23 @@ impl Gateway {
             grant: presented.grant,
             credential: presented.credential,
         })
+    }
+
+    /// Reads published keys, or takes what was read of the same text before.
+    fn read_keys(&self, text: Arc<str>) -> Result<Arc<Keys>, Own> {
+        let mut kept = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, keys)) = &*kept
+            && (Arc::ptr_eq(known, &text) || **known == *text)
+        {
+            return Ok(keys.clone());
+        }
+        let keys = Keys::read(&text).map(Arc::new).map_err(|error| {
+            unreachable(&Unreachable {
+                because: format!("the published keys cannot be read: {error}"),
+            })
+        })?;
+        *kept = Some((text, keys.clone()));
+        Ok(keys)
     }
 
     /// `POST /.remit/open` with `code=...`: the portal's button leads here.
@@ -411,19 +438,23 @@ impl Gateway {
     }
 }
 
-fn host_of(request: &Request<Body>) -> String {
-    request
-        .uri()
-        .authority()
-        .map(http::uri::Authority::as_str)
-        .or_else(|| {
-            request
-                .headers()
-                .get(header::HOST)
-                .and_then(|host| host.to_str().ok())
-        })
-        .unwrap_or_default()
-        .to_ascii_lowercase()
+/// The one host that a request names, in lower case; `None` if it names two.
+fn host_of(request: &Request<Body>) -> Option<String> {
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    let named = match (hosts.next(), hosts.next()) {
+        (_, Some(_)) => return None,
+        (Some(host), None) => Some(host.to_str().ok()?.to_ascii_lowercase()),
+        (None, None) => None,
+    };
+    let authority = request.uri().authority();
+    match (
+        authority.map(|authority| authority.as_str().to_ascii_lowercase()),
+        named,
+    ) {
+        (Some(authority), Some(named)) if authority != named => None,
+        (Some(host), _) | (None, Some(host)) => Some(host),
+        (None, None) => Some(String::new()),
+    }
 }
 
 fn bare_host(host: &str) -> String {
@@ -441,6 +472,13 @@ fn same_origin(headers: &HeaderMap, origin: &str) -> bool {
             .get("sec-fetch-site")
             .is_some_and(|site| site == "same-origin"),
     }
+}
+
+/// Whether a page of another site asks for this as a part of itself, as browsers tell (Fetch Metadata); following a link isn't.
+fn embedded_elsewhere(headers: &HeaderMap) -> bool {
+    let says = |name: &str, what: &str| headers.get(name).is_some_and(|value| value == what);
+    (says("sec-fetch-site", "cross-site") || says("sec-fetch-site", "same-site"))
+        && !says("sec-fetch-mode", "navigate")
 }
 
 /// A body from text.

@@ -10,6 +10,7 @@ pub mod node_red;
 mod own;
 pub mod page;
 pub mod path;
+pub mod remote;
 mod response;
 pub mod route;
 pub mod session;

@@ -4,25 +4,29 @@ use crate::{
     forward::Body,
     gateway::{Gateway, full},
     node_red::Document,
-    own::{Own, bad_gateway, own, unreachable},
+    own::{Own, bad_gateway, broken_off, own, too_long, unreachable},
     page,
     path::ParsedPath,
     route,
     site::Site,
 };
+use bytes::{Bytes, BytesMut};
 use domain::{
     catalog::{DocumentEditor, RouteMeaning},
     ids::{ActionId, TargetId},
 };
 use engine::enforcement::PlatformMap;
 use http::{HeaderValue, Method, Request, StatusCode, header, request::Parts};
-use http_body_util::{BodyExt, Limited};
+use http_body_util::BodyExt;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// Longest body that is read to find out what it means.
 const READ_BYTES_MAX: usize = 8 * 1024 * 1024;
 const REVISION_HEADER: &str = "node-red-api-version";
+const DEPLOYMENT_HEADER: &str = "node-red-deployment-type";
+/// How long a platform may take to tell its present document.
+const DOCUMENT_WITHIN: std::time::Duration = std::time::Duration::from_secs(20);
 
 /// A request and what it means.
 pub(crate) struct Mapped {
@@ -130,34 +134,21 @@ fn name_destination(mapped: &mut Mapped, pointer: Option<&str>, json: Option<&Va
 ///
 /// # Errors
 /// 413 if it is longer; 400 if it breaks off.
-pub(crate) async fn read_bounded(body: Body, max: usize) -> Result<bytes::Bytes, Own> {
-    Limited::new(body, max)
-        .collect()
-        .await
-        .map(http_body_util::Collected::to_bytes)
-        .map_err(|error| {
-            if error.is::<http_body_util::LengthLimitError>() {
-                own(
-                    StatusCode::PAYLOAD_TOO_LARGE,
-                    page::own(
-                        "too-long",
-                        "the body is longer than the gateway reads to find out what it means",
-                        "what isn't read can't be decided on",
-                        &["Send it in smaller parts."],
-                    ),
-                )
-            } else {
-                own(
-                    StatusCode::BAD_REQUEST,
-                    page::own(
-                        "broken-off",
-                        "the body broke off",
-                        "what isn't read whole can't be decided on",
-                        &["Send it again."],
-                    ),
-                )
-            }
-        })
+pub(crate) async fn read_bounded(mut body: Body, max: usize) -> Result<Bytes, Own> {
+    let mut read = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else {
+            return Err(broken_off());
+        };
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        if read.len().saturating_add(data.len()) > max {
+            return Err(too_long());
+        }
+        read.extend_from_slice(&data);
+    }
+    Ok(read.freeze())
 }
 
 /// Reads the body as JSON and puts its parsed form in its place. A body that can't be read is told as unmapped.
@@ -204,7 +195,7 @@ async fn map_flows(
     if mapped
         .parts
         .headers
-        .get("node-red-deployment-type")
+        .get(DEPLOYMENT_HEADER)
         .is_some_and(|kind| kind == "reload")
     {
         mapped.unmapped.push("a reload of all flows".to_owned());
@@ -246,6 +237,12 @@ async fn map_flows(
         }
     }
     mapped.unmapped.extend(changes.elsewhere);
+    // they would take the place of the credentials of every node on every tab
+    if posted.get("credentials").is_some() {
+        mapped
+            .unmapped
+            .push("the credentials of all nodes".to_owned());
+    }
     let nodes = posted
         .get("flows")
         .cloned()
@@ -254,15 +251,10 @@ async fn map_flows(
     if let (Some(object), Some(revision)) = (document.as_object_mut(), before.revision) {
         object.insert("rev".to_owned(), Value::from(revision));
     }
-    // credentials of nodes travel beside the flows in either form
-    if let (Some(object), Some(credentials)) = (document.as_object_mut(), posted.get("credentials"))
-    {
-        object.insert("credentials".to_owned(), credentials.clone());
-    }
-    mapped
-        .parts
-        .headers
-        .insert(REVISION_HEADER, HeaderValue::from_static("v2"));
+    let headers = &mut mapped.parts.headers;
+    headers.insert(REVISION_HEADER, HeaderValue::from_static("v2"));
+    // a full deployment would restart the tabs of others too
+    headers.insert(DEPLOYMENT_HEADER, HeaderValue::from_static("flows"));
     put_json(mapped, &document);
     Ok(())
 }
@@ -275,6 +267,12 @@ async fn present_flows(gateway: &Gateway, site: &Site) -> Result<Value, Own> {
     headers.insert(REVISION_HEADER, HeaderValue::from_static("v2"));
     let request = crate::forward::request(site, uri, Method::GET, headers, full(String::new()))
         .map_err(silent)?;
+    tokio::time::timeout(DOCUMENT_WITHIN, read_flows(gateway, request))
+        .await
+        .map_err(|_| bad_gateway())?
+}
+
+async fn read_flows(gateway: &Gateway, request: Request<Body>) -> Result<Value, Own> {
     let response = gateway
         .client
         .request(request)

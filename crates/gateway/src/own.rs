@@ -49,6 +49,30 @@ pub(crate) fn bad_path(error: crate::path::PathError) -> Own {
     )
 }
 
+pub(crate) fn ambiguous_host() -> Own {
+    own(
+        StatusCode::BAD_REQUEST,
+        page::own(
+            "ambiguous-host",
+            "the request names its host twice, or in two ways",
+            "a host that can be read in two ways could be decided on as one platform and carried out on another",
+            &["Name the host once."],
+        ),
+    )
+}
+
+pub(crate) fn cross_site() -> Own {
+    own(
+        StatusCode::FORBIDDEN,
+        page::own(
+            "cross-site",
+            "another site asked for this in your name",
+            "your access may be used from the platform's own pages only",
+            &["Open the platform from Remit and try again there."],
+        ),
+    )
+}
+
 pub(crate) fn unreachable(error: &engine::enforcement::Unreachable) -> Own {
     tracing::error!(because = %error, "the decision point could not be asked");
     own(
@@ -58,6 +82,30 @@ pub(crate) fn unreachable(error: &engine::enforcement::Unreachable) -> Own {
             "Remit cannot be asked right now, so nothing elevated is done",
             "what can't be decided and recorded is not done",
             &["Try again in a minute; your access itself is unchanged."],
+        ),
+    )
+}
+
+pub(crate) fn too_long() -> Own {
+    own(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        page::own(
+            "too-long",
+            "the body is longer than the gateway reads to find out what it means",
+            "what isn't read can't be decided on",
+            &["Send it in smaller parts."],
+        ),
+    )
+}
+
+pub(crate) fn broken_off() -> Own {
+    own(
+        StatusCode::BAD_REQUEST,
+        page::own(
+            "broken-off",
+            "the body broke off",
+            "what isn't read whole can't be decided on",
+            &["Send it again."],
         ),
     )
 }

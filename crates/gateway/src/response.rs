@@ -19,7 +19,14 @@ use http_body::Frame;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 use hyper_util::rt::TokioIo;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use tokio_util::{io::InspectReader, sync::CancellationToken};
 
 /// Longest response that is held back to count its rows.
 const COUNTED_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -52,6 +59,18 @@ pub(crate) async fn finish(gateway: &Gateway, exchange: Exchange, status: Option
         },
     )
     .await;
+}
+
+/// Tells that a use was cut because its grant ended, and the words for the caller.
+pub(crate) async fn cut_off(gateway: &Gateway, exchange: Exchange, status: Option<u16>) -> Own {
+    let outcome = UseOutcome {
+        status,
+        bytes: 0,
+        rows: 0,
+        cut: true,
+    };
+    tell(gateway, exchange.use_id, exchange.grant, outcome).await;
+    cut()
 }
 
 async fn tell(
@@ -103,20 +122,50 @@ pub(crate) async fn pass_on(
     if length.is_some_and(|length| length <= SHORT_BYTES_MAX) {
         return short(gateway, exchange, parts, body).await;
     }
-    let (sender, receiver) =
-        tokio::sync::mpsc::channel::<Result<Frame<Bytes>, forward::BodyError>>(8);
-    let pump = pump(gateway.clone(), exchange, body, sender, status);
+    let (sender, receiver) = tokio::sync::mpsc::channel(8);
+    let cut = CancellationToken::new();
+    let pump = pump(gateway.clone(), exchange, body, sender, cut.clone(), status);
     gateway.tasks.spawn(pump);
-    let stream = futures_util::stream::unfold(receiver, |mut receiver| async move {
-        receiver.recv().await.map(|frame| (frame, receiver))
-    });
+    let passing = Passing {
+        receiver,
+        cut,
+        over: false,
+    };
     Ok(Response::from_parts(
         parts,
-        BodyExt::boxed(StreamBody::new(futures_util::StreamExt::map(
-            stream,
-            |frame| frame,
+        BodyExt::boxed(StreamBody::new(futures_util::stream::unfold(
+            passing, next_frame,
         ))),
     ))
+}
+
+/// A frame of a long answer; `None` once it is whole, so that one that breaks off is never taken for one that ended.
+type Passed = Option<Result<Frame<Bytes>, forward::BodyError>>;
+
+/// The caller's end of a long answer.
+struct Passing {
+    receiver: tokio::sync::mpsc::Receiver<Passed>,
+    cut: CancellationToken,
+    over: bool,
+}
+
+async fn next_frame(
+    mut passing: Passing,
+) -> Option<(Result<Frame<Bytes>, forward::BodyError>, Passing)> {
+    if passing.over {
+        return None;
+    }
+    let passed = tokio::select! {
+        biased;
+        () = passing.cut.cancelled() => None,
+        passed = passing.receiver.recv() => passed,
+    };
+    if let Some(whole_or_frame) = passed {
+        return whole_or_frame.map(|frame| (frame, passing));
+    }
+    passing.over = true;
+    let broken = forward::BodyError::new("the answer broke off");
+    Some((Err(broken), passing))
 }
 
 async fn short(
@@ -127,11 +176,9 @@ async fn short(
 ) -> Result<Response<Body>, Own> {
     let status = Some(parts.status.as_u16());
     let read = tokio::select! {
+        biased;
+        () = exchange.watch.ended() => return Err(cut_off(gateway, exchange, status).await),
         read = tokio::time::timeout(SILENT_AT_MOST, body.collect()) => read.ok().and_then(Result::ok),
-        () = exchange.watch.ended() => {
-            tell(gateway, exchange.use_id, exchange.grant, UseOutcome { status, bytes: 0, rows: 0, cut: true }).await;
-            return Err(cut());
-        }
     };
     let Some(read) = read else {
         finish(gateway, exchange, status).await;
@@ -157,13 +204,18 @@ async fn short(
 /// Holds the response back, counts its rows, tells, and only then passes it on: what is over the budget never leaves.
 async fn counted(
     gateway: &Arc<Gateway>,
-    exchange: Exchange,
+    mut exchange: Exchange,
     mut parts: http::response::Parts,
     body: Body,
     pointer: &str,
 ) -> Result<Response<Body>, Own> {
     let status = Some(parts.status.as_u16());
-    let bytes = match read_bounded(body, COUNTED_BYTES_MAX).await {
+    let read = tokio::select! {
+        biased;
+        () = exchange.watch.ended() => return Err(cut_off(gateway, exchange, status).await),
+        read = tokio::time::timeout(SILENT_AT_MOST, read_bounded(body, COUNTED_BYTES_MAX)) => read,
+    };
+    let bytes = match read.unwrap_or_else(|_| Err(bad_gateway())) {
         Ok(bytes) => bytes,
         Err(refused) => {
             finish(gateway, exchange, status).await;
@@ -217,44 +269,42 @@ async fn pump(
     gateway: Arc<Gateway>,
     mut exchange: Exchange,
     mut body: Body,
-    sender: tokio::sync::mpsc::Sender<Result<Frame<Bytes>, forward::BodyError>>,
+    sender: tokio::sync::mpsc::Sender<Passed>,
+    cutting: CancellationToken,
     status: u16,
 ) {
     let mut bytes = 0_u64;
     let mut cut = false;
     let moving = async {
-        while let Ok(Some(frame)) = tokio::time::timeout(SILENT_AT_MOST, body.frame()).await {
-            if let Ok(frame) = &frame {
-                bytes = bytes.saturating_add(
-                    frame
-                        .data_ref()
-                        .map_or(0, |data| u64::try_from(data.len()).unwrap_or(0)),
-                );
+        while let Ok(frame) = tokio::time::timeout(SILENT_AT_MOST, body.frame()).await {
+            if let Some(data) = frame
+                .as_ref()
+                .and_then(|frame| frame.as_ref().ok()?.data_ref())
+            {
+                bytes = bytes.saturating_add(u64::try_from(data.len()).unwrap_or(0));
             }
-            if sender.send(frame).await.is_err() {
+            let goes_on = matches!(frame, Some(Ok(_)));
+            if sender.send(frame).await.is_err() || !goes_on {
                 break;
             }
         }
     };
     tokio::select! {
-        () = moving => {}
+        biased;
         () = exchange.watch.ended() => cut = true,
+        () = sender.closed() => {}
+        () = moving => {}
     }
     if cut {
-        let _ = sender.try_send(Err(forward::BodyError::new("the grant ended")));
+        cutting.cancel();
     }
-    tell(
-        &gateway,
-        exchange.use_id,
-        exchange.grant,
-        UseOutcome {
-            status: Some(status),
-            bytes,
-            rows: 0,
-            cut,
-        },
-    )
-    .await;
+    let outcome = UseOutcome {
+        status: Some(status),
+        bytes,
+        rows: 0,
+        cut,
+    };
+    tell(&gateway, exchange.use_id, exchange.grant, outcome).await;
 }
 
 /// Joins two upgraded connections until one closes or the grant ends.
@@ -289,14 +339,27 @@ async fn join(
     theirs: OnUpgrade,
     platforms: OnUpgrade,
 ) {
-    let (mut bytes, mut cut) = (0, false);
-    if let (Ok(theirs), Ok(platforms)) = tokio::join!(theirs, platforms) {
-        let (mut theirs, mut platforms) = (TokioIo::new(theirs), TokioIo::new(platforms));
-        tokio::select! {
-            moved = tokio::io::copy_bidirectional(&mut theirs, &mut platforms) => bytes = moved.map_or(0, |(_, from)| from),
-            () = exchange.watch.ended() => cut = true,
+    // counted as it passes: what went by before a connection broke counts too
+    let bytes = AtomicU64::new(0);
+    let moving = async {
+        if let (Ok(theirs), Ok(platforms)) = tokio::join!(theirs, platforms) {
+            let mut theirs = TokioIo::new(theirs);
+            let mut platforms = InspectReader::new(TokioIo::new(platforms), |data: &[u8]| {
+                let length = u64::try_from(data.len()).unwrap_or(0);
+                bytes.fetch_add(length, Ordering::Relaxed);
+            });
+            let moved = tokio::io::copy_bidirectional(&mut theirs, &mut platforms).await;
+            if let Err(error) = moved {
+                tracing::debug!(%error, "a web socket broke off");
+            }
         }
-    }
+    };
+    let cut = tokio::select! {
+        biased;
+        () = exchange.watch.ended() => true,
+        () = moving => false,
+    };
+    let bytes = bytes.load(Ordering::Relaxed);
     tell(
         &gateway,
         exchange.use_id,

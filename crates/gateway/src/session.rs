@@ -51,10 +51,12 @@ impl Sessions {
             .find(|(key, _)| *key == COOKIE)
             .and_then(|(_, value)| unhex(value))?;
         let mut kept = self.lock();
-        kept.retain(|_, session| now < session.forget_at);
-        kept.get(&name)
-            .filter(|session| session.platform == *platform)
-            .cloned()
+        let session = kept.get(&name)?;
+        if session.forget_at <= now {
+            kept.remove(&name);
+            return None;
+        }
+        (session.platform == *platform).then(|| session.clone())
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<[u8; 32], Session>> {

@@ -18,6 +18,7 @@ pub struct Watch {
     signals: Receiver<GrantSignal>,
     grant: GrantId,
     expires_at: Timestamp,
+    heard_at: i64,
 }
 
 impl std::fmt::Debug for Watch {
@@ -37,29 +38,29 @@ impl Watch {
         expires_at: Timestamp,
     ) -> Self {
         let signals = authority.signals();
+        let heard_at = clock.monotonic_ms();
         Self {
             authority,
             clock,
             signals,
             grant,
             expires_at,
+            heard_at,
         }
     }
 
-    /// Returns when the grant may no longer be used.
+    /// Returns when the grant may no longer be used. May be dropped and called again.
     pub async fn ended(&mut self) {
-        let mut heard_at = self.clock.monotonic_ms();
         loop {
-            let left = self.expires_at.0.saturating_sub(self.clock.wall().0).max(0);
-            let wait = Duration::from_millis(u64::try_from(left).unwrap_or(0).clamp(1, RENEW_MS));
-            tokio::select! {
-                signal = self.signals.recv() => match signal {
-                    Ok(signal) if signal.grant == self.grant && !signal.usable => return,
-                    Ok(_) => continue,
-                    Err(RecvError::Lagged(_)) => {}
-                    Err(RecvError::Closed) => return,
-                },
-                () = tokio::time::sleep(wait) => {}
+            let left = self.expires_at.0.saturating_sub(self.clock.wall().0);
+            let Some(left) = u64::try_from(left).ok().filter(|left| *left > 0) else {
+                return;
+            };
+            if self
+                .told_within(Duration::from_millis(left.min(RENEW_MS)))
+                .await
+            {
+                return;
             }
             let asked = tokio::time::timeout(
                 Duration::from_millis(RENEW_MS),
@@ -69,18 +70,32 @@ impl Watch {
             match asked {
                 Ok(Ok(Lease { usable: false, .. })) => return,
                 Ok(Ok(Lease { expires_at, .. })) => {
-                    heard_at = self.clock.monotonic_ms();
+                    self.heard_at = self.clock.monotonic_ms();
                     self.expires_at = expires_at.unwrap_or(self.expires_at);
                 }
                 Ok(Err(_)) | Err(_) => {
-                    let silent = self.clock.monotonic_ms().saturating_sub(heard_at);
+                    let silent = self.clock.monotonic_ms().saturating_sub(self.heard_at);
                     if silent >= i64::try_from(LEASE_MS - RENEW_MS).unwrap_or(0) {
                         return;
                     }
                 }
             }
-            if self.expires_at <= self.clock.wall() {
-                return;
+        }
+    }
+
+    /// Whether it is told that the grant has ended; returns after `wait` however many signals of other grants come in.
+    async fn told_within(&mut self, wait: Duration) -> bool {
+        let due = tokio::time::sleep(wait);
+        tokio::pin!(due);
+        loop {
+            tokio::select! {
+                signal = self.signals.recv() => match signal {
+                    Ok(signal) if signal.grant == self.grant && !signal.usable => return true,
+                    Ok(_) => {}
+                    Err(RecvError::Lagged(_)) => return false,
+                    Err(RecvError::Closed) => return true,
+                },
+                () = &mut due => return false,
             }
         }
     }
