@@ -242,11 +242,6 @@ impl Config {
         );
         Ok(())
     }
-
-    /// Whether browsers reach the server over TLS.
-    pub(crate) fn is_tls(&self) -> bool {
-        self.origin.starts_with("https://")
-    }
 }
 
 /// A secret from a file, without its last line feed.

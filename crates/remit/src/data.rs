@@ -71,11 +71,6 @@ impl Data {
         self.folder.join("views.db")
     }
 
-    /// Room kept for taking privileges back on a full disk.
-    pub(crate) fn reserve(&self) -> PathBuf {
-        self.folder.join("reserve.bin")
-    }
-
     /// Signs checkpoints; the key is made at the first start.
     ///
     /// # Errors
@@ -167,6 +162,7 @@ fn write_secret(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     struct Counting;
     impl Random for Counting {
@@ -183,7 +179,6 @@ mod tests {
         let again = data.node_red_key(&crate::ports::MachineRandom).unwrap();
         assert_eq!(first, again);
         let path = folder.path().join("d/node-red.key");
-        use std::os::unix::fs::PermissionsExt;
         assert_eq!(
             fs::metadata(&path).unwrap().permissions().mode() & 0o777,
             0o600

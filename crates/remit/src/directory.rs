@@ -103,7 +103,7 @@ impl File {
             .views()
             .people()
             .context("could not read the present names")?;
-        let names: BTreeMap<_, _> = known_names
+        let names: Names = known_names
             .into_iter()
             .map(|row| (row.id, (row.name, row.mail)))
             .collect();
@@ -118,34 +118,8 @@ impl File {
             .into_iter()
             .map(|(id, delegation)| delegation.read(id))
             .collect::<Result<Vec<_>>>()?;
-        for (person, name, mail) in people {
-            let same_words = names.get(&person.id) == Some(&(Some(name.clone()), mail.clone()));
-            let same = same_words
-                && engine.read(|state| state.directory.persons.get(&person.id) == Some(&person));
-            if same {
-                done.unchanged += 1;
-                continue;
-            }
-            let mut words = engine.body_writer(person.id.as_str());
-            let name = words
-                .write(&name, NAME_CHARS_MAX)
-                .context("a name can't be written")?;
-            let mail = mail
-                .map(|mail| words.write(&mail, NAME_CHARS_MAX))
-                .transpose()
-                .context("an address can't be written")?;
-            let bodies = words.finish();
-            put(
-                engine,
-                DirectoryChange::Person {
-                    person,
-                    name: Some(name),
-                    mail,
-                },
-                bodies,
-                &mut done,
-            )
-            .await?;
+        for person in people {
+            import_person(engine, &names, person, &mut done).await?;
         }
         for (id, account) in self.account {
             let account = Account {
@@ -180,6 +154,43 @@ impl File {
         }
         Ok(done)
     }
+}
+
+type Names = BTreeMap<PersonId, (Option<String>, Option<String>)>;
+
+async fn import_person(
+    engine: &Engine,
+    names: &Names,
+    (person, name, mail): (Person, String, Option<String>),
+    done: &mut Imported,
+) -> Result<()> {
+    let same_words = names.get(&person.id) == Some(&(Some(name.clone()), mail.clone()));
+    let same =
+        same_words && engine.read(|state| state.directory.persons.get(&person.id) == Some(&person));
+    if same {
+        done.unchanged += 1;
+        return Ok(());
+    }
+    let mut words = engine.body_writer(person.id.as_str());
+    let name = words
+        .write(&name, NAME_CHARS_MAX)
+        .context("a name can't be written")?;
+    let mail = mail
+        .map(|mail| words.write(&mail, NAME_CHARS_MAX))
+        .transpose()
+        .context("an address can't be written")?;
+    let bodies = words.finish();
+    put(
+        engine,
+        DirectoryChange::Person {
+            person,
+            name: Some(name),
+            mail,
+        },
+        bodies,
+        done,
+    )
+    .await
 }
 
 async fn put_new(

@@ -129,21 +129,7 @@ impl Server {
         let codes = Arc::new(Codes::new(random.clone()));
         let id: GatewayId = OWN_GATEWAY.parse()?;
         let tls = plan.origin.starts_with("https://");
-        let port = plan
-            .origin
-            .rsplit_once(':')
-            .filter(|(_, port)| port.bytes().all(|c| c.is_ascii_digit()))
-            .map(|(_, port)| port.to_owned());
-        let origins = plan
-            .sites
-            .iter()
-            .map(|(host, site)| {
-                (
-                    site.platform.clone(),
-                    site_origin(host, tls, port.as_deref()),
-                )
-            })
-            .collect();
+        let origins = site_origins(&plan.origin, &plan.sites);
         let authority = web::authority::LocalAuthority::new(
             engine.clone(),
             codes.clone(),
@@ -203,12 +189,17 @@ impl Server {
     }
 }
 
-fn site_origin(host: &str, tls: bool, port: Option<&str>) -> String {
-    let scheme = if tls { "https" } else { "http" };
-    port.map_or_else(
-        || format!("{scheme}://{host}"),
-        |port| format!("{scheme}://{host}:{port}"),
-    )
+/// Where browsers find each platform: its own host, at the portal's scheme and port.
+fn site_origins(origin: &str, sites: &BTreeMap<String, Site>) -> BTreeMap<PlatformId, String> {
+    let (scheme, rest) = origin.split_once("://").unwrap_or(("http", origin));
+    let port = rest
+        .rsplit_once(':')
+        .map(|(_, port)| format!(":{port}"))
+        .unwrap_or_default();
+    sites
+        .iter()
+        .map(|(host, site)| (site.platform.clone(), format!("{scheme}://{host}{port}")))
+        .collect()
 }
 
 /// The plan of `remit serve`.
@@ -238,6 +229,44 @@ pub(crate) fn plan(config: &Config) -> Result<Plan> {
             Site::new(platform.clone(), &settings.upstream, credential)?,
         );
     }
+    let Connected {
+        connectors,
+        hooks,
+        followed,
+    } = connect(config, &data, &random)?;
+    let hashes = |texts: &[String], name: &str| -> Result<Vec<TokenHash>> {
+        texts.iter().map(|text| TokenHash::parse(text).with_context(|| format!("`{name}` holds SHA-256 digests in hexadecimal: `remit token hash` prints one"))).collect()
+    };
+    let mut gateway_tokens = BTreeMap::new();
+    for (gateway, text) in &config.gateway_tokens {
+        let hash = TokenHash::parse(text).with_context(|| format!("`gateway-tokens.{gateway}` must be a SHA-256 digest in hexadecimal: `remit token hash` prints one"))?;
+        gateway_tokens.insert(gateway.clone(), hash);
+    }
+    Ok(Plan {
+        bundle: config::bundle(&config.bundle)?,
+        origin: config.origin.clone(),
+        sign_in: SignIn::Accounts(accounts),
+        mode: Mode::Serve,
+        sites,
+        connectors,
+        gateway_tokens,
+        read_tokens: hashes(&config.read_tokens, "read-tokens")?,
+        operator_tokens: hashes(&config.operator_tokens, "operator-tokens")?,
+        zone: jiff::tz::TimeZone::get(&config.zone)?,
+        hooks,
+        followed,
+        data,
+    })
+}
+
+/// Connectors, what asks about their tokens, and their logs.
+struct Connected {
+    connectors: BTreeMap<PlatformId, Arc<dyn Connector>>,
+    hooks: hooks::Hooks,
+    followed: Vec<activity::Followed>,
+}
+
+fn connect(config: &Config, data: &Data, random: &Arc<dyn Random>) -> Result<Connected> {
     let mut followed = Vec::new();
     let mut connectors: BTreeMap<PlatformId, Arc<dyn Connector>> = BTreeMap::new();
     for (platform, settings) in &config.postgres {
@@ -274,27 +303,9 @@ pub(crate) fn plan(config: &Config) -> Result<Plan> {
                 .map(|folder| activity::Followed::node_red(platform.clone(), folder)),
         );
     }
-    let hashes = |texts: &[String], name: &str| -> Result<Vec<TokenHash>> {
-        texts.iter().map(|text| TokenHash::parse(text).with_context(|| format!("`{name}` holds SHA-256 digests in hexadecimal: `remit token hash` prints one"))).collect()
-    };
-    let mut gateway_tokens = BTreeMap::new();
-    for (gateway, text) in &config.gateway_tokens {
-        let hash = TokenHash::parse(text).with_context(|| format!("`gateway-tokens.{gateway}` must be a SHA-256 digest in hexadecimal: `remit token hash` prints one"))?;
-        gateway_tokens.insert(gateway.clone(), hash);
-    }
-    Ok(Plan {
-        bundle: config::bundle(&config.bundle)?,
-        origin: config.origin.clone(),
-        sign_in: SignIn::Accounts(accounts),
-        mode: Mode::Serve,
-        sites,
+    Ok(Connected {
         connectors,
-        gateway_tokens,
-        read_tokens: hashes(&config.read_tokens, "read-tokens")?,
-        operator_tokens: hashes(&config.operator_tokens, "operator-tokens")?,
-        zone: jiff::tz::TimeZone::get(&config.zone)?,
         hooks,
         followed,
-        data,
     })
 }

@@ -1,0 +1,170 @@
+//! Killed at random under load, 50 times: nothing that was acknowledged is lost, and no role is left in PostgreSQL that no grant
+//! explains.
+#![cfg(feature = "real-platforms")]
+
+mod support;
+
+use serde_json::json;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use support::{Home, Postgres, Served, ask_for_invoices, eventually};
+use tokio::sync::Mutex;
+
+const KILLS: usize = 50;
+const MAKERS: usize = 4;
+
+/// Entries whose numbers were answered, with what they were.
+type Acknowledged = Arc<Mutex<BTreeMap<u64, &'static str>>>;
+
+fn makers() -> String {
+    (0..MAKERS).fold(String::new(), |text, n| {
+        text + &format!("[person.maker-{n}]\nname = \"Maker {n}\"\njob-roles = [\"finance-analyst\"]\nteam = \"finance\"\ntraining = {{ finance-data = 2036-01-01 }}\n[account.maker-{n}]\nperson = \"maker-{n}\"\n")
+    })
+}
+
+/// One maker's work until the connection breaks: ask, have it agreed, and give every other grant back.
+async fn work(served: Arc<Served>, maker: usize, acknowledged: Acknowledged) -> Option<()> {
+    let account = format!("maker-{maker}");
+    let (token, owner, security) = (
+        served.try_sign_in(&account).await?,
+        served.try_sign_in("r-haddad").await?,
+        served.try_sign_in("m-sato").await?,
+    );
+    for round in 0_u64.. {
+        let sent = served
+            .try_send(
+                &token,
+                "POST",
+                "/requests",
+                Some(ask_for_invoices("warehouse.invoices-test")),
+            )
+            .await?;
+        note(&acknowledged, &sent, "submit-request").await;
+        let Some(request) = sent
+            .body
+            .pointer("/request/number")
+            .and_then(|n| n.as_str())
+        else {
+            continue;
+        };
+        for approver in [&owner, &security] {
+            let approved = served.try_approve(approver, request).await?;
+            note(&acknowledged, &approved, "approve-request").await;
+        }
+        let row = served
+            .try_send(&token, "GET", &format!("/requests/{request}"), None)
+            .await?;
+        if let Some(grant) = row.body.get("grant").and_then(|grant| grant.as_str())
+            && round % 2 == 0
+        {
+            let ended = served
+                .try_send(
+                    &token,
+                    "POST",
+                    &format!("/grants/{grant}/return"),
+                    Some(json!({})),
+                )
+                .await?;
+            note(&acknowledged, &ended, "return-grant").await;
+        }
+    }
+    Some(())
+}
+
+async fn note(acknowledged: &Acknowledged, answer: &support::Answer, kind: &'static str) {
+    if (200..300).contains(&answer.status)
+        && let Some(entry) = answer.body.get("entry").and_then(serde_json::Value::as_u64)
+    {
+        acknowledged.lock().await.insert(entry, kind);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_acknowledged_is_lost_and_no_role_is_orphaned() {
+    let postgres = Postgres::start();
+    let home = Home::new(
+        "[postgres.warehouse]\nconnection-file = \"admin\"\n",
+        &postgres.admin(),
+        &makers(),
+    );
+    let acknowledged = Acknowledged::default();
+    let mut seed = u64::from(std::process::id()) | 1;
+    println!("seed {seed}");
+    for _ in 0..KILLS {
+        let served = Arc::new(home.serve().await);
+        let workers: Vec<_> = (0..MAKERS)
+            .map(|maker| tokio::spawn(work(served.clone(), maker, acknowledged.clone())))
+            .collect();
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        let until = tokio::time::Instant::now() + Duration::from_millis(200 + seed % 1_500);
+        tokio::time::timeout_at(until, std::future::pending::<()>())
+            .await
+            .unwrap_err();
+        served.kill_now();
+        for worker in workers {
+            worker.await.unwrap();
+        }
+    }
+    let served = home.serve().await;
+    let auditor = served.sign_in("o-danso").await;
+    let acknowledged = acknowledged.lock().await;
+    assert!(
+        acknowledged.len() > KILLS,
+        "only {} answers came: the load was no load",
+        acknowledged.len()
+    );
+    for (entry, kind) in acknowledged.iter() {
+        let found = served
+            .send(&auditor, "GET", &format!("/entries/{entry}"), None)
+            .await;
+        assert!(
+            found.status == 200 && found.body.to_string().contains(kind),
+            "entry {entry} ({kind}) was acknowledged: {found:?}"
+        );
+    }
+    end_everything(&served).await;
+    eventually("the end of every role", || async {
+        (postgres.roles() == "0").then_some(())
+    })
+    .await;
+    println!(
+        "kills={KILLS} acknowledged={} lost=0 orphaned roles=0",
+        acknowledged.len()
+    );
+    served.stop();
+    assert!(home.prove().contains("all the same"));
+}
+
+/// Security ends every grant that is live.
+async fn end_everything(served: &Served) {
+    let security = served.sign_in("k-berg").await;
+    eventually("the end of every grant", || async {
+        let listed = served
+            .send(&security, "GET", "/grants?open=true&limit=100", None)
+            .await;
+        let items = listed
+            .body
+            .get("items")
+            .and_then(|items| items.as_array())
+            .cloned()
+            .unwrap_or_default();
+        for grant in &items {
+            let number = grant
+                .get("number")
+                .and_then(|number| number.as_str())
+                .unwrap();
+            let body = json!({ "comment": "The exercise is over." });
+            served
+                .send(
+                    &security,
+                    "POST",
+                    &format!("/grants/{number}/revoke"),
+                    Some(body),
+                )
+                .await;
+        }
+        items.is_empty().then_some(())
+    })
+    .await;
+}

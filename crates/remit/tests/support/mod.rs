@@ -1,0 +1,478 @@
+//! A real server process and a real PostgreSQL for the tests on real platforms. `cargo xtask test` installs what they need and
+//! says where it is (`REMIT_TEST_PG_BIN`).
+#![expect(
+    dead_code,
+    unreachable_pub,
+    reason = "each test file uses its own part"
+)]
+use serde_json::{Value, json};
+use std::{
+    fs,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    time::Duration,
+};
+use tempfile::TempDir;
+
+/// The password of everybody in these tests.
+const PASSWORD: &str = "correct horse battery staple";
+/// Directory of the tests: the demo's organisation and a few more makers.
+const PEOPLE: &str = include_str!("../../src/demo/people.toml");
+
+/// A port nobody uses at this moment.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
+}
+
+/// Asks again and again, up to 30 seconds, until `ask` yields something.
+pub async fn eventually<T, F: Future<Output = Option<T>>>(
+    what: &str,
+    mut ask: impl FnMut() -> F,
+) -> T {
+    let mut ticks = tokio::time::interval(Duration::from_millis(25));
+    for _ in 0..1_200 {
+        ticks.tick().await;
+        if let Some(found) = ask().await {
+            return found;
+        }
+    }
+    panic!("{what} did not happen within 30 seconds");
+}
+
+/// A private PostgreSQL cluster with pgaudit, gone when dropped.
+pub struct Postgres {
+    folder: TempDir,
+    bin: PathBuf,
+    port: u16,
+}
+
+impl Postgres {
+    pub fn start() -> Self {
+        let bin = PathBuf::from(std::env::var_os("REMIT_TEST_PG_BIN").expect("REMIT_TEST_PG_BIN names the folder of PostgreSQL's programs: run `cargo xtask test --only real`"));
+        let folder = tempfile::tempdir().unwrap();
+        let postgres = Self {
+            folder,
+            bin,
+            port: free_port(),
+        };
+        let top = postgres.folder.path();
+        fs::create_dir(top.join("log")).unwrap();
+        fs::write(top.join("password"), "admin").unwrap();
+        if is_root() {
+            run(Command::new("chown")
+                .arg("-R")
+                .arg("postgres:postgres")
+                .arg(top));
+            run(Command::new("chmod").arg("755").arg(top));
+        }
+        run(postgres.program("initdb").args([
+            "-D",
+            &postgres.path("data"),
+            "-U",
+            "admin",
+            "-A",
+            "scram-sha-256",
+            "--pwfile",
+            &postgres.path("password"),
+            "-E",
+            "UTF8",
+        ]));
+        let settings = format!(
+            "listen_addresses = '127.0.0.1'\nport = {}\nunix_socket_directories = ''\nshared_preload_libraries = 'pgaudit'\nlogging_collector = on\n\
+             log_destination = 'jsonlog'\nlog_directory = '{}'\nlog_filename = 'postgresql-%Y%m%d_%H%M%S'\nlog_timezone = 'UTC'\nlog_file_mode = 0644\nfsync = off\n",
+            postgres.port,
+            postgres.path("log")
+        );
+        let conf = top.join("data/postgresql.conf");
+        let old = fs::read_to_string(&conf).unwrap();
+        fs::write(&conf, old + &settings).unwrap();
+        run(postgres.program("pg_ctl").args([
+            "-D",
+            &postgres.path("data"),
+            "-w",
+            "-t",
+            "60",
+            "-l",
+            &postgres.path("start.log"),
+            "start",
+        ]));
+        postgres.sql("CREATE EXTENSION pgaudit; CREATE SCHEMA finance; CREATE SCHEMA finance_test; CREATE SCHEMA operations;\n\
+             CREATE TABLE finance.invoices (id int, amount int); INSERT INTO finance.invoices SELECT n, n * 10 FROM generate_series(1, 100) n;\n\
+             CREATE TABLE finance.bank_accounts (id int); CREATE TABLE finance_test.invoices (id int, amount int); CREATE TABLE operations.stock (id int)");
+        postgres
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    /// One of PostgreSQL's programs; it refuses to run as root.
+    fn program(&self, name: &str) -> Command {
+        let program = self.bin.join(name);
+        let mut command = if is_root() {
+            let mut command = Command::new("setpriv");
+            command
+                .args(["--reuid=postgres", "--regid=postgres", "--clear-groups"])
+                .arg(program);
+            command
+        } else {
+            Command::new(program)
+        };
+        command.current_dir("/").stdin(Stdio::null());
+        command
+    }
+
+    /// The administrator's connection string.
+    pub fn admin(&self) -> String {
+        format!("postgresql://admin:admin@127.0.0.1:{}/postgres", self.port)
+    }
+
+    pub fn logs(&self) -> PathBuf {
+        self.folder.path().join("log")
+    }
+
+    /// What the administrator's statement answers.
+    pub fn sql(&self, statement: &str) -> String {
+        let output = psql(&self.admin(), statement).output().unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// How many roles of Remit there are.
+    pub fn roles(&self) -> String {
+        self.sql("SELECT count(*) FROM pg_roles WHERE rolname LIKE 'remit\\_%'")
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        let _ = self
+            .program("pg_ctl")
+            .args(["-D", &self.path("data"), "-m", "immediate", "stop"])
+            .output();
+    }
+}
+
+/// `psql` with a connection string, printing bare values.
+pub fn psql(connection: &str, statement: &str) -> Command {
+    let mut command = Command::new("psql");
+    command
+        .args([
+            "-X",
+            "-q",
+            "-A",
+            "-t",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-d",
+            connection,
+            "-c",
+            statement,
+        ])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+fn is_root() -> bool {
+    let output = Command::new("id").arg("-u").output().unwrap();
+    output.stdout == b"0\n"
+}
+
+pub fn run(command: &mut Command) -> Output {
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(
+        output.status.success(),
+        "{command:?}\n{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    output
+}
+
+/// This crate's program.
+pub fn remit() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_remit"));
+    command.stdin(Stdio::null());
+    command
+}
+
+/// The folder of a server: configuration, accounts, data.
+pub struct Home {
+    folder: TempDir,
+    pub port: u16,
+    admin_port: u16,
+}
+
+impl Home {
+    /// Writes everything a server needs, and imports the directory. `extra` goes at the end of the configuration; the file
+    /// `admin` beside it holds `connection`.
+    pub fn new(extra: &str, connection: &str, more_people: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Self {
+            folder,
+            port: free_port(),
+            admin_port: free_port(),
+        };
+        fs::write(home.path("admin"), connection).unwrap();
+        let mut hash = remit();
+        let mut child = hash
+            .args(["accounts", "hash"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::io::Write::write_all(&mut child.stdin.take().unwrap(), PASSWORD.as_bytes()).unwrap();
+        let hash = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
+        let people = format!("{PEOPLE}\n{more_people}");
+        let directory: toml::Table = toml::from_str(&people).unwrap();
+        let accounts = directory["account"]
+            .as_table()
+            .unwrap()
+            .keys()
+            .fold("[accounts]\n".to_owned(), |text, account| {
+                text + &format!("{account} = \"{}\"\n", hash.trim())
+            });
+        fs::write(home.path("accounts.toml"), accounts).unwrap();
+        fs::write(home.path("people.toml"), people).unwrap();
+        let bundle = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies/example");
+        let config = format!(
+            "listen = \"127.0.0.1:{}\"\nadmin = \"127.0.0.1:{}\"\norigin = \"http://localhost:{}\"\ndata = \"data\"\nbundle = {:?}\naccounts = \"accounts.toml\"\n{extra}",
+            home.port,
+            home.admin_port,
+            home.port,
+            bundle.to_str().unwrap()
+        );
+        fs::write(home.path("remit.toml"), config).unwrap();
+        run(remit()
+            .args(["config", "check", "--config"])
+            .arg(home.path("remit.toml")));
+        run(remit()
+            .args(["directory", "import"])
+            .arg(home.path("people.toml"))
+            .arg("--config")
+            .arg(home.path("remit.toml")));
+        home
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Starts the server and waits until it is ready.
+    pub async fn serve(&self) -> Served {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let log = fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.path("serve.log"))
+            .unwrap();
+        let child = remit()
+            .args(["serve", "--config"])
+            .arg(self.path("remit.toml"))
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let served = Served {
+            child,
+            client: reqwest::Client::builder().no_proxy().build().unwrap(),
+            base: format!("http://127.0.0.1:{}", self.port),
+        };
+        let ready = format!("http://127.0.0.1:{}/readyz", self.admin_port);
+        eventually("the server", || async {
+            served
+                .client
+                .get(&ready)
+                .send()
+                .await
+                .ok()
+                .filter(|answer| answer.status().is_success())
+        })
+        .await;
+        served
+    }
+
+    /// Exports, verifies and replays the log, each in a process of its own.
+    pub fn prove(&self) -> String {
+        let (data, out) = (self.path("data"), self.path("export"));
+        let vkey = data.join("vkey");
+        run(remit()
+            .args(["ledger", "export", "--data"])
+            .arg(&data)
+            .arg("--out")
+            .arg(&out));
+        run(remit()
+            .args(["ledger", "verify"])
+            .arg(&out)
+            .arg("--vkey")
+            .arg(&vkey));
+        let replayed = run(remit()
+            .args(["ledger", "replay"])
+            .arg(&out)
+            .arg("--vkey")
+            .arg(&vkey));
+        String::from_utf8(replayed.stdout).unwrap()
+    }
+}
+
+/// A server that runs.
+pub struct Served {
+    child: Child,
+    pub client: reqwest::Client,
+    base: String,
+}
+
+/// What the API answered.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub body: Value,
+}
+
+impl Answer {
+    #[track_caller]
+    pub fn text(&self, pointer: &str) -> String {
+        self.body
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .unwrap_or_else(|| panic!("no `{pointer}` in {self:?}"))
+            .to_owned()
+    }
+}
+
+impl Served {
+    /// Sends; `None` is a connection that broke.
+    pub async fn try_send(
+        &self,
+        bearer: &str,
+        method: &str,
+        path: &str,
+        body: Option<Value>,
+    ) -> Option<Answer> {
+        let mut request = self
+            .client
+            .request(
+                method.parse().unwrap(),
+                format!("{}/api/v1{path}", self.base),
+            )
+            .bearer_auth(bearer);
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let response = request.send().await.ok()?;
+        let status = response.status().as_u16();
+        let text = response.text().await.ok()?;
+        Some(Answer {
+            status,
+            body: serde_json::from_str(&text).unwrap_or(Value::String(text)),
+        })
+    }
+
+    #[track_caller]
+    pub fn send<'a>(
+        &'a self,
+        bearer: &'a str,
+        method: &'a str,
+        path: &'a str,
+        body: Option<Value>,
+    ) -> impl Future<Output = Answer> + 'a {
+        async move {
+            self.try_send(bearer, method, path, body)
+                .await
+                .expect("the server answers")
+        }
+    }
+
+    pub async fn sign_in(&self, account: &str) -> String {
+        let answer = self
+            .send(
+                "",
+                "POST",
+                "/session",
+                Some(json!({ "account": account, "password": PASSWORD })),
+            )
+            .await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        answer.text("/token")
+    }
+
+    pub async fn try_sign_in(&self, account: &str) -> Option<String> {
+        let answer = self
+            .try_send(
+                "",
+                "POST",
+                "/session",
+                Some(json!({ "account": account, "password": PASSWORD })),
+            )
+            .await?;
+        answer
+            .body
+            .get("token")
+            .and_then(Value::as_str)
+            .map(str::to_owned)
+    }
+
+    pub async fn try_approve(&self, approver: &str, request: &str) -> Option<Answer> {
+        let seen = self
+            .try_send(approver, "GET", &format!("/requests/{request}"), None)
+            .await?;
+        let digest = seen.body.get("digest")?.clone();
+        let body =
+            json!({ "digest": digest, "comment": "The purpose is clear and the scope is small." });
+        self.try_send(
+            approver,
+            "POST",
+            &format!("/requests/{request}/approve"),
+            Some(body),
+        )
+        .await
+    }
+
+    /// Lets what is under way finish, then stops.
+    pub fn stop(mut self) {
+        run(Command::new("kill")
+            .arg("-TERM")
+            .arg(self.child.id().to_string()));
+        assert!(
+            self.child.wait().unwrap().success(),
+            "the server stops cleanly"
+        );
+    }
+
+    /// Kills the process at once, with no chance to finish anything. Whoever holds the handle last waits for it.
+    pub fn kill_now(&self) {
+        run(Command::new("kill")
+            .arg("-KILL")
+            .arg(self.child.id().to_string()));
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// An ask for a temporary role that reads invoices.
+pub fn ask_for_invoices(target: &str) -> Value {
+    json!({
+        "privilege": "warehouse-read-invoices",
+        "targets": [target],
+        "duration_seconds": 3_600,
+        "answers": { "question": "Which invoices of October were booked twice?" },
+        "confirmed": ["no-copies"]
+    })
+}
