@@ -353,6 +353,8 @@ fn statements(new: &NewRole<'_>) -> Vec<String> {
     ];
     if new.audited == Audited::ByPgaudit {
         statements.push(format!("ALTER ROLE {role} SET pgaudit.log = 'all'"));
+        // without it a line doesn't say which tables a statement touched
+        statements.push(format!("ALTER ROLE {role} SET pgaudit.log_relation = on"));
     }
     let rights: Vec<&str> = new.rights.iter().map(|right| right_name(*right)).collect();
     for (schema, name) in new.tables {
@@ -464,6 +466,7 @@ mod tests {
         CREATE ROLE "remit_g1" LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOINHERIT CONNECTION LIMIT 5 PASSWORD 'SCRAM-SHA-256$4096:it''s' VALID UNTIL '2026-11-23 12:00:00+00'
         COMMENT ON ROLE "remit_g1" IS 'Remit G-1'
         ALTER ROLE "remit_g1" SET pgaudit.log = 'all'
+        ALTER ROLE "remit_g1" SET pgaudit.log_relation = on
         GRANT USAGE ON SCHEMA "fin""ance" TO "remit_g1"
         GRANT SELECT, UPDATE ON TABLE "fin""ance"."invoices" TO "remit_g1"
         "#);

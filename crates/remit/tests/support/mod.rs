@@ -220,13 +220,20 @@ impl Home {
     /// Writes everything a server needs, and imports the directory. `extra` goes at the end of the configuration; the file
     /// `admin` beside it holds `connection`.
     pub fn new(extra: &str, connection: &str, more_people: &str) -> Self {
+        Self::with_files(extra, &[("admin", connection)], more_people)
+    }
+
+    /// The same with any files beside the configuration.
+    pub fn with_files(extra: &str, files: &[(&str, &str)], more_people: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let home = Self {
             folder,
             port: free_port(),
             admin_port: free_port(),
         };
-        fs::write(home.path("admin"), connection).unwrap();
+        for (name, content) in files {
+            fs::write(home.path(name), content).unwrap();
+        }
         let mut hash = remit();
         let mut child = hash
             .args(["accounts", "hash"])
