@@ -8,7 +8,7 @@ use domain::{
 };
 use engine::views::{GrantStanding, RequestStanding};
 use jiff::tz::TimeZone;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 /// A time as people read it, with its zone, and as machines do.
 #[derive(Debug, Clone, PartialEq, Eq, Template)]
@@ -97,7 +97,7 @@ pub(crate) fn grouped(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -201,6 +201,20 @@ pub(crate) fn kebab<T: fmt::Debug>(value: &T) -> String {
         text.extend(c.to_lowercase());
     }
     text
+}
+
+/// Percent-encodes a text for an address.
+pub(crate) fn encoded(text: &str) -> String {
+    let mut out = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~' | b'/') {
+            out.push(char::from(byte));
+        } else {
+            // writing to a string can't fail
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    out
 }
 
 #[cfg(test)]

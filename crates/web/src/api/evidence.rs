@@ -11,7 +11,7 @@ use crate::{
     names::Names,
     trouble::{Failure, Trouble, chain},
     viewer::{Caller, Viewer, Watch},
-    words::{read_time, rfc3339},
+    words::{encoded, read_time, rfc3339},
 };
 use axum::{
     Json,
@@ -133,22 +133,10 @@ impl Search {
         ];
         let given = all.iter().filter(|(_, value)| !value.trim().is_empty());
         let pairs: Vec<String> = given
-            .map(|(name, value)| format!("{name}={}", encoded(value)))
+            .map(|(name, value)| format!("{name}={}", encoded(value.trim())))
             .collect();
         pairs.join("&")
     }
-}
-
-fn encoded(text: &str) -> String {
-    let mut out = String::new();
-    for byte in text.trim().bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
 }
 
 /// One ledger entry, for lists.

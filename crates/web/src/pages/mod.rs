@@ -101,7 +101,7 @@ async fn dress(State(portal): State<Shared>, request: Request, next: Next) -> Re
         let mut location = String::from("/sign-in");
         if address != "/" {
             location.push_str("?next=");
-            location.push_str(&parts::encoded(&address));
+            location.push_str(&crate::words::encoded(&address));
         }
         return chrome::on_to(&location);
     }

@@ -21,7 +21,7 @@ pub(crate) struct Choice {
 }
 
 impl Choice {
-    pub(crate) fn new(value: impl ToString, label: impl Into<String>, on: bool) -> Self {
+    pub(crate) fn new(value: impl std::fmt::Display, label: impl Into<String>, on: bool) -> Self {
         Self {
             value: value.to_string(),
             label: label.into(),
@@ -40,8 +40,8 @@ pub(crate) struct Answer {
 /// What stands in for words that were erased.
 pub(crate) const ERASED: &str = "(these words were erased)";
 
-pub(crate) fn words_or_erased(text: &Option<String>) -> String {
-    text.clone().unwrap_or_else(|| ERASED.to_owned())
+pub(crate) fn words_or_erased(text: Option<&str>) -> String {
+    text.unwrap_or(ERASED).to_owned()
 }
 
 /// The answers of a request, with their questions.
@@ -58,7 +58,7 @@ pub(crate) fn answers(names: &Names, row: &RequestRow) -> Vec<Answer> {
     };
     let answer = |(id, text): (&domain::ids::QuestionId, &Option<String>)| Answer {
         label: label(id),
-        text: words_or_erased(text),
+        text: words_or_erased(text.as_deref()),
     };
     row.answers.iter().map(answer).collect()
 }
@@ -280,17 +280,4 @@ pub(crate) fn target_label(catalog: &Catalog, id: &domain::ids::TargetId) -> Str
             )
         },
     )
-}
-
-/// Percent-encodes an address for a query.
-pub(crate) fn encoded(text: &str) -> String {
-    let mut out = String::new();
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~' | b'/') {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
 }

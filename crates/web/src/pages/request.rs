@@ -46,9 +46,7 @@ pub(crate) struct RequestPage {
     pub(crate) denied: Option<DeniedWords>,
     pub(crate) smaller: Vec<Choice>,
     pub(crate) own: bool,
-    pub(crate) may_again: bool,
-    pub(crate) may_decide: bool,
-    pub(crate) may_change: bool,
+    pub(crate) may: May,
     pub(crate) grant: Option<GrantNumber>,
     pub(crate) who: String,
     pub(crate) targets: String,
@@ -64,6 +62,13 @@ pub(crate) struct RequestPage {
     pub(crate) consents: Vec<ConsentWords>,
     pub(crate) seats: Vec<Choice>,
     pub(crate) entries: Vec<u64>,
+}
+
+/// What this person could do with it now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct May {
+    pub(crate) decide: bool,
+    pub(crate) change: bool,
 }
 
 /// Who said no, and why.
@@ -125,7 +130,8 @@ fn consent(portal: &Portal, names: &Names, consent: &engine::views::ConsentRow) 
     let seats: Vec<String> = consent.seats.iter().map(|seat| words::duty(seat)).collect();
     let mut verb = format!("approved as {}", crate::names::listed(&seats, "and"));
     if consent.by != consent.authority {
-        verb.push_str(&format!(", for {}", names.person(&consent.authority)));
+        verb.push_str(", for ");
+        verb.push_str(&names.person(&consent.authority));
     }
     if consent.voided {
         verb.push_str("; void since the request was changed");
@@ -133,7 +139,7 @@ fn consent(portal: &Portal, names: &Names, consent: &engine::views::ConsentRow) 
     ConsentWords {
         by: names.person(&consent.by),
         verb,
-        comment: words_or_erased(&consent.comment),
+        comment: words_or_erased(consent.comment.as_deref()),
         when: words::when(consent.at, &portal.app.zone),
         entry: consent.entry,
     }
@@ -146,11 +152,15 @@ fn turn(portal: &Portal, names: &Names, turn: &engine::views::TurnRow) -> TurnWo
             TurnKind::Question => "asked",
             TurnKind::Answer => "answered",
         },
-        text: words_or_erased(&turn.text),
+        text: words_or_erased(turn.text.as_deref()),
         when: words::when(turn.at, &portal.app.zone),
     }
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "one line a field of the page: cutting it in two would hide which is missing"
+)]
 fn context(
     portal: &Portal,
     nonce: &Nonce,
@@ -174,7 +184,7 @@ fn context(
     let denied = match &row.standing {
         RequestStanding::Denied { by, comment } => Some(DeniedWords {
             by: names.person(by),
-            comment: words_or_erased(comment),
+            comment: words_or_erased(comment.as_deref()),
         }),
         RequestStanding::Pending
         | RequestStanding::Granted
@@ -202,9 +212,10 @@ fn context(
             .map(|id| Choice::new(id, names.privilege(id), false))
             .collect(),
         own,
-        may_again: own,
-        may_decide: live.may.contains(&"approve"),
-        may_change: live.may.contains(&"edit"),
+        may: May {
+            decide: live.may.contains(&"approve"),
+            change: live.may.contains(&"edit"),
+        },
         grant: row.grant,
         who: names.person(&row.requester),
         targets: names.targets(&row.targets),
