@@ -168,12 +168,4 @@ impl Hidden {
             once: crate::tokens::random_text(&*portal.app.random),
         }
     }
-
-    #[cfg(test)]
-    pub(crate) fn sample() -> Self {
-        Self {
-            token: "TOKEN".to_owned(),
-            once: "ONCE".to_owned(),
-        }
-    }
 }

@@ -130,3 +130,50 @@ pub(crate) async fn proof(
     entry_visible(&portal, &visitor.viewer, entry)?;
     proof_file(&portal, entry)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> EntryPage {
+        EntryPage {
+            chrome: Chrome::sample(),
+            back: "/evidence".to_owned(),
+            entry: 48_211,
+            grouped: "48,211".to_owned(),
+            genuine: false,
+            flaw: "The proof does not lead to the root.".to_owned(),
+            when: When {
+                machine: "2026-11-23T11:04:31Z".to_owned(),
+                text: "23 Nov 2026, 12:04:31 (UTC+01:00)".to_owned(),
+            },
+            checked: Vec::new(),
+            who: "Cyd Haddad".to_owned(),
+            kind: "approve-request".to_owned(),
+            outcome: "done".to_owned(),
+            summary: "approved R-1042".to_owned(),
+            policies: "none were asked".to_owned(),
+            bundle: "none".to_owned(),
+            links: Vec::new(),
+            hash: "00".repeat(32),
+            proof: Vec::new(),
+            checkpoint: String::new(),
+            leaf: "{}".to_owned(),
+        }
+    }
+
+    #[test]
+    fn an_entry_that_does_not_match_is_never_called_genuine() {
+        let page = sample().render().unwrap();
+        assert!(
+            page.contains("Entry 48,211 – does not match the log</h1>"),
+            "{page}"
+        );
+        assert!(
+            page.contains("Do not rely on it. The proof does not lead to the root."),
+            "{page}"
+        );
+        assert!(!page.contains("genuine"), "{page}");
+        assert!(!page.contains("Download with proof"), "{page}");
+    }
+}

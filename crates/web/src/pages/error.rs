@@ -69,3 +69,65 @@ pub(crate) fn page(
     };
     html(portal, trouble.status(), &page)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trouble::{Failure, Refusal};
+    use domain::time::Seconds;
+    use std::fmt::Write as _;
+
+    fn samples() -> Vec<Trouble> {
+        let failed = |what| Trouble::Failed {
+            reference: "4bf92f35".to_owned(),
+            what,
+        };
+        vec![
+            Trouble::NotFound,
+            Trouble::SignedOut,
+            Trouble::TooMany { wait: Seconds(60) },
+            Trouble::NotYours { needs: "security" },
+            Trouble::Foreign,
+            Trouble::Refused(Box::new(Refusal {
+                entry: Some(48_211),
+                rule: "own-request".to_owned(),
+                message: "`ada` filed this request and cannot approve it".to_owned(),
+                why: "Nobody decides about their own request.".to_owned(),
+                fix: vec!["Leave it to the others who can decide.".to_owned()],
+            })),
+            Trouble::Stale,
+            Trouble::KeyReused,
+            Trouble::TooLarge,
+            failed(Failure::Stopping),
+            failed(Failure::ClockDoubtful),
+            failed(Failure::Unknown),
+            failed(Failure::Full),
+            failed(Failure::Unreadable),
+        ]
+    }
+
+    #[test]
+    fn every_trouble_says_what_happened_and_what_to_do() {
+        let mut told = String::new();
+        for trouble in samples() {
+            let page = ErrorPage {
+                chrome: Chrome::sample(),
+                words: trouble.words(),
+                back: "/requests".to_owned(),
+            };
+            let html = page.render().unwrap();
+            assert_eq!(html.matches("<h1").count(), 1);
+            let words = trouble.words();
+            assert!(html.contains(words.title), "{html}");
+            let _ = writeln!(
+                told,
+                "{} {}\n  {}\n  {}",
+                trouble.status().as_u16(),
+                words.title,
+                words.detail,
+                words.fix.join(" ")
+            );
+        }
+        insta::assert_snapshot!(told);
+    }
+}

@@ -32,8 +32,6 @@ mod parts;
 mod request;
 mod requests;
 mod reviews;
-#[cfg(test)]
-mod samples;
 mod security;
 mod sign_in;
 

@@ -1,0 +1,8 @@
+//! The portal and its API as an outsider meets them: requests into the router, answers out of it, a real engine behind.
+mod api;
+mod forms;
+mod hostile;
+mod matrix;
+mod office;
+mod openapi;
+mod pages;
