@@ -6,7 +6,6 @@
 //   button[data-pause-live][hidden] stops and resumes the parts that update by themselves
 //   button[data-copy="ID"][hidden]  copies the text of the element with that id
 //   form[data-submit-now]           is sent at once: a way through that needs a POST, with its button for those without scripts
-//   form[data-submit-now]          is sent on as soon as the page is there: a step that needs nobody
 //   data-search                    gets the focus by "/", unless <body data-shortcuts="off">
 import { initAll } from './govuk-frontend.min.js';
 
@@ -103,5 +102,3 @@ document.addEventListener('keydown', (event) => {
   event.preventDefault();
   search.focus();
 });
-
-document.querySelector('form[data-submit-now]')?.requestSubmit();

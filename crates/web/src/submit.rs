@@ -113,7 +113,7 @@ fn failure(portal: &Portal, failed: &Failed) -> Trouble {
     Trouble::Failed { reference, what }
 }
 
-/// Seals one text of `author`.
+/// Seals one text of `author`; one without words says nothing and is not taken.
 pub(crate) fn seal(
     portal: &Portal,
     author: &PersonId,
@@ -125,6 +125,11 @@ pub(crate) fn seal(
         .map_err(|error| Trouble::Unusable {
             message: chain(&error),
         })?;
+    if text.chars == 0 {
+        return Err(Trouble::Unusable {
+            message: "nothing was written".to_owned(),
+        });
+    }
     Ok((text, writer.finish()))
 }
 

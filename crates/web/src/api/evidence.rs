@@ -116,6 +116,25 @@ impl Search {
         })
     }
 
+    /// The same without characters that only mislead: it is shown again above what was found.
+    pub(crate) fn cleaned(self) -> Self {
+        let clean = |text: &String| engine::body::clean(text);
+        Self {
+            words: clean(&self.words),
+            actor: clean(&self.actor),
+            privilege: clean(&self.privilege),
+            target: clean(&self.target),
+            ticket: clean(&self.ticket),
+            kind: clean(&self.kind),
+            outcome: clean(&self.outcome),
+            request: clean(&self.request),
+            grant: clean(&self.grant),
+            from: clean(&self.from),
+            to: clean(&self.to),
+            ..self
+        }
+    }
+
     /// The filters as an address carries them, without cursor and format.
     pub(crate) fn address(&self) -> String {
         let all = [

@@ -324,6 +324,9 @@ pub(crate) async fn secret(
     write: Write<Nothing>,
 ) -> Result<Json<Vec<SecretOut>>, Trouble> {
     let row = visible(&portal, &write.caller.viewer, number)?;
+    if row.holder != write.caller.viewer.person {
+        return Err(Trouble::NotFound);
+    }
     let taken = take_secrets(&portal, &write.caller.viewer, &row);
     let out = taken.into_iter().map(|(id, kind, secret)| SecretOut {
         credential: id.to_string(),

@@ -1,7 +1,11 @@
 //! The JSON API under `/api/v1`: what the portal can do, for programs. One file for each noun; every answer to a write carries
 //! the entry that recorded it.
-use crate::app::Shared;
-use axum::{Router, http::header, routing::get};
+use crate::{app::Shared, trouble::Trouble};
+use axum::{
+    Router,
+    http::header,
+    routing::{any, get},
+};
 use utoipa::{
     Modify, OpenApi,
     openapi::{
@@ -113,10 +117,11 @@ fn described() -> OpenApiRouter<Shared> {
 /// The API's routes, and its description at `/api/v1/openapi.json`.
 pub(crate) fn router() -> Router<Shared> {
     let (router, _) = described().split_for_parts();
-    router.route(
-        "/api/v1/openapi.json",
-        get(|| async { ([(header::CONTENT_TYPE, "application/json")], openapi()) }),
-    )
+    let document = || async { ([(header::CONTENT_TYPE, "application/json")], openapi()) };
+    router
+        .route("/api/v1/openapi.json", get(document))
+        // whatever else is asked for here gets an answer that programs read
+        .route("/api/{*path}", any(|| async { Trouble::NotFound }))
 }
 
 /// The OpenAPI 3.1 description, as committed in `docs/openapi.json`.

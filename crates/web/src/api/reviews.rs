@@ -21,8 +21,10 @@ use engine::views::{GrantFilter, GrantRow, Page};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-/// Most reviews shown at a time; grants before these are looked at when the list is worked off.
-const GRANTS_LOOKED_AT: usize = 200;
+/// Grants looked at in one go.
+const GRANTS: usize = 200;
+/// Most goes; who has more open reviews than lie within these works off the newest first.
+const GOES_MAX: usize = 25;
 
 /// The answer of a review.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -39,22 +41,37 @@ pub(crate) struct ReviewIn {
 /// Grants whose use this person should look at, the most urgent first.
 pub(crate) fn waiting(portal: &Portal, viewer: &Viewer) -> Result<Vec<GrantRow>, Trouble> {
     let due = portal.app.engine.read(|state| state.reviews.clone());
-    let page = Page {
-        before: None,
-        limit: GRANTS_LOOKED_AT,
-    };
-    let paged = portal
+    let views = portal.app.engine.views();
+    let mut found: Vec<GrantRow> = Vec::new();
+    let mut before = None;
+    for _ in 0..GOES_MAX {
+        if found.len() >= due.len() {
+            break;
+        }
+        let page = Page {
+            before,
+            limit: GRANTS,
+        };
+        let paged = views
+            .grants(&GrantFilter::default(), page)
+            .map_err(|error| portal.unread(&error))?;
+        found.extend(
+            paged
+                .rows
+                .into_iter()
+                .filter(|row| due.contains_key(&row.id)),
+        );
+        before = paged.next;
+        if before.is_none() {
+            break;
+        }
+    }
+    portal
         .app
         .engine
-        .views()
-        .grants(&GrantFilter::default(), page)
-        .map_err(|error| portal.unread(&error))?;
-    let mut rows: Vec<GrantRow> = portal.app.engine.read(|state| {
-        let mine = |row: &GrantRow| due.contains_key(&row.id) && viewer.could_review(state, row);
-        paged.rows.into_iter().filter(mine).collect()
-    });
-    rows.sort_by_key(|row| due.get(&row.id).map(|due| due.due_at));
-    Ok(rows)
+        .read(|state| found.retain(|row| viewer.could_review(state, row)));
+    found.sort_by_key(|row| due.get(&row.id).map(|due| due.due_at));
+    Ok(found)
 }
 
 #[utoipa::path(get, path = "/api/v1/reviews", tag = "reviews", responses(

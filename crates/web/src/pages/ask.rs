@@ -3,7 +3,7 @@ use super::{
     checks::{Checks, ChecksAlone},
     chrome::{Chrome, Hidden, Part, html, on_to},
     form::{Fields, Posted},
-    parts::{Choice, durations, target_label},
+    parts::{Choice, durations, target_choice},
 };
 use crate::{
     api::{AskIn, Live, ask_of, number_of, request_visible, unsealed},
@@ -29,7 +29,7 @@ use domain::{
     request::{RequestKind, Start},
     time::Seconds,
 };
-use engine::views::RequestRow;
+use engine::{body::clean, views::RequestRow};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The form.
@@ -102,14 +102,14 @@ impl Filled {
             privilege: fields.one("privilege").to_owned(),
             targets: texts("target"),
             seconds: fields.one("seconds").parse().unwrap_or(0),
-            start: fields.one("start").to_owned(),
+            start: clean(fields.one("start")),
             answers: fields
                 .under("answer.")
-                .map(|(question, text)| (question.to_owned(), text.to_owned()))
+                .map(|(question, text)| (question.to_owned(), clean(text)))
                 .collect(),
-            ticket: fields.one("ticket").to_owned(),
+            ticket: clean(fields.one("ticket")),
             confirmed: texts("confirm"),
-            extends: fields.one("extends").to_owned(),
+            extends: clean(fields.one("extends")),
             emergency: fields.one("break_glass") == "yes",
             editing: editing.zip(fields.one("revision").parse().ok()),
         }
@@ -241,11 +241,7 @@ fn context(
     }
     let (heading, action, button) = headings(&filled, &privilege.title);
     let target = |id: &domain::ids::TargetId| {
-        Choice::new(
-            id,
-            target_label(catalog, id),
-            filled.targets.contains(id.as_str()),
-        )
+        target_choice(&names, catalog, id, filled.targets.contains(id.as_str()))
     };
     let control = |(id, text): (&domain::ids::RiskControlId, &String)| {
         Choice::new(id, text, filled.confirmed.contains(id.as_str()))

@@ -1,7 +1,7 @@
 //! The catalog: what can be had, what fits, and on which terms.
 use super::{
     chrome::{Chrome, Part, html},
-    parts::{Choice, seat_rule, target_label},
+    parts::{Choice, delicate, seat_rule},
 };
 use crate::{
     api::missing,
@@ -137,7 +137,7 @@ pub(crate) async fn list(
     let platforms = catalog.platforms.values();
     let page = CatalogPage {
         chrome: Chrome::of(&portal, &nonce, &visitor, &names, Part::Catalog),
-        q: asked.q.chars().take(100).collect(),
+        q: engine::body::clean(&asked.q).chars().take(100).collect(),
         platforms: platforms
             .map(|platform| {
                 Choice::new(
@@ -216,7 +216,7 @@ pub(crate) async fn one(
     let targets: Vec<String> = privilege
         .targets
         .iter()
-        .map(|id| target_label(catalog, id))
+        .map(|id| format!("{} ({})", names.target(id), delicate(catalog, id)))
         .collect();
     let smaller = privilege
         .smaller

@@ -3,7 +3,7 @@ use super::{
     checks::impact_part,
     chrome::{Chrome, Hidden, Part, html, on_to},
     form::Posted,
-    parts::{Answer, Choice, answers, durations, start, target_label},
+    parts::{Answer, Choice, answers, durations, start, target_choice},
     request::named,
 };
 use crate::{
@@ -26,7 +26,7 @@ use axum::{
 use domain::{
     command::Command,
     ids::{Digest, RequestNumber, TargetId},
-    request::RequestKind,
+    request::{RequestKind, Start},
     time::Seconds,
 };
 use engine::views::{Page, RequestFilter, RequestRow, RequestStanding};
@@ -118,10 +118,16 @@ fn consequence(portal: &Portal, names: &Names, row: &RequestRow) -> String {
         RequestKind::Extension(_) => {
             format!("keeps this access on {what} for {duration} longer, without a gap.")
         }
-        RequestKind::New | RequestKind::BreakGlass => format!(
-            "gets this access on {what} for {duration}, from {}. It ends by itself.",
-            start(portal, row.start)
-        ),
+        RequestKind::New | RequestKind::BreakGlass => {
+            let at = match row.start {
+                Start::Now => "",
+                Start::At(_) => "at ",
+            };
+            format!(
+                "gets this access on {what} for {duration}, starting {at}{}. It ends by itself.",
+                start(portal, row.start)
+            )
+        }
     }
 }
 
@@ -169,7 +175,7 @@ fn context(
         durations: durations(left_duration, left_duration),
         targets: left_targets
             .iter()
-            .map(|id| Choice::new(id, target_label(catalog, id), true))
+            .map(|id| target_choice(&names, catalog, id, true))
             .collect(),
         comment: kept.comment,
         answers: answers(&names, row),
@@ -211,7 +217,7 @@ fn again(
     errors.extend(words.fix);
     let kept = Kept {
         errors,
-        comment: posted.fields.one("comment").to_owned(),
+        comment: engine::body::clean(posted.fields.one("comment")),
     };
     match context(portal, nonce, &posted.visitor, row, kept) {
         Ok(page) => Ok(html(portal, trouble.status(), &page)),

@@ -204,7 +204,7 @@ pub(crate) async fn page(
 ) -> Result<Response, Trouble> {
     may(&visitor)?;
     let names = Names::load(&portal)?;
-    let mut page = context(&portal, &nonce, &visitor, &names, search)?;
+    let mut page = context(&portal, &nonce, &visitor, &names, search.cleaned())?;
     match fill(&portal, &names, &mut page) {
         Ok(()) => Ok(html(&portal, StatusCode::OK, &page)),
         Err(trouble @ Trouble::Unusable { .. }) => {

@@ -8,7 +8,7 @@ use crate::{
 use axum::{
     Router,
     extract::{Request, State},
-    http::{Method, StatusCode},
+    http::{Method, header},
     middleware::{self, Next},
     response::Response,
     routing::{get, post},
@@ -92,6 +92,9 @@ async fn dress(State(portal): State<Shared>, request: Request, next: Next) -> Re
     if response.status().is_success() || response.status().is_redirection() {
         return response;
     }
+    if is_page(&response) {
+        return response;
+    }
     let (Some(trouble), Some(nonce)) = (of_response(&response), nonce) else {
         return response;
     };
@@ -104,13 +107,18 @@ async fn dress(State(portal): State<Shared>, request: Request, next: Next) -> Re
         return chrome::on_to(&location);
     }
     let mut dressed = error::page(&portal, &nonce, &headers, &trouble);
-    if let Some(wait) = response.headers().get(axum::http::header::RETRY_AFTER) {
-        dressed
-            .headers_mut()
-            .insert(axum::http::header::RETRY_AFTER, wait.clone());
-    }
-    if dressed.status() == StatusCode::OK {
-        *dressed.status_mut() = trouble.status();
+    for name in [header::RETRY_AFTER, header::ALLOW] {
+        if let Some(value) = response.headers().get(&name) {
+            dressed.headers_mut().insert(name, value.clone());
+        }
     }
     dressed
+}
+
+/// Whether a handler has already said what is wrong, on a page of its own: a form with its answers kept.
+fn is_page(response: &Response) -> bool {
+    response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"))
 }

@@ -17,6 +17,8 @@ use engine::views::{GrantRow, GrantStanding, RequestRow, RequestStanding};
 pub(crate) struct Choice {
     pub(crate) value: String,
     pub(crate) label: String,
+    /// More about it, beneath the label.
+    pub(crate) hint: String,
     pub(crate) on: bool,
 }
 
@@ -25,6 +27,7 @@ impl Choice {
         Self {
             value: value.to_string(),
             label: label.into(),
+            hint: String::new(),
             on,
         }
     }
@@ -267,17 +270,34 @@ pub(crate) fn durations(longest: Seconds, chosen: Seconds) -> Vec<Choice> {
     seconds.into_iter().map(choice).collect()
 }
 
-/// A target with what makes it delicate.
-pub(crate) fn target_label(catalog: &Catalog, id: &domain::ids::TargetId) -> String {
-    catalog.targets.get(id).map_or_else(
-        || id.to_string(),
-        |target| {
-            format!(
-                "{} ({}, {} data)",
-                target.title,
-                words::environment(target.environment),
-                words::data_class(target.data_class)
-            )
-        },
-    )
+/// What makes a target delicate: `production, confidential data`.
+pub(crate) fn delicate(catalog: &Catalog, id: &domain::ids::TargetId) -> String {
+    catalog.targets.get(id).map_or_else(String::new, |target| {
+        format!(
+            "{}, {} data",
+            words::environment(target.environment),
+            words::data_class(target.data_class)
+        )
+    })
+}
+
+/// A target to choose, with what makes it delicate beneath it.
+pub(crate) fn target_choice(
+    names: &Names,
+    catalog: &Catalog,
+    id: &domain::ids::TargetId,
+    on: bool,
+) -> Choice {
+    let mut hint = delicate(catalog, id);
+    if let Some(first) = hint.get(..1) {
+        hint = format!(
+            "{}{}",
+            first.to_uppercase(),
+            hint.get(1..).unwrap_or_default()
+        );
+    }
+    Choice {
+        hint,
+        ..Choice::new(id, names.target(id), on)
+    }
 }

@@ -112,7 +112,7 @@ pub(crate) async fn enter(
             let words = trouble.words();
             let page = SignInPage {
                 error: Some(format!("{}. {}", words.title, words.detail)),
-                account: named.chars().take(64).collect(),
+                account: engine::body::clean(named).chars().take(64).collect(),
                 ..context(&portal, &nonce, fields.one("next"))
             };
             Ok(html(&portal, trouble.status(), &page))

@@ -234,7 +234,7 @@ async fn a_write_is_done_once_however_often_it_is_sent() {
             "POST",
             "/requests",
             &key,
-            Some(Office::ask("run-flow")),
+            Some(Office::ask("read-invoices")),
         )
         .await;
     let problem = other.ok(422);
@@ -328,15 +328,23 @@ async fn what_cannot_be_read_is_told_plainly() {
         let reply = office.api("ada", "POST", "/requests", Some(body)).await;
         let status = reply.status.as_u16();
         assert_eq!(reply.header("content-type"), "application/problem+json");
-        format!("{status} {}", reply.json()["detail"].as_str().unwrap())
+        let json = reply.json();
+        // where in the line is a matter of the order in which a test writes its keys
+        let detail = json["detail"]
+            .as_str()
+            .unwrap()
+            .split(" at line")
+            .next()
+            .unwrap();
+        format!("{status} {detail}")
     };
     assert_eq!(
         told(json!({"privilege": "edit-flow", "target": []})).await,
-        "400 Unknown field `target`, expected one of `privilege`, `targets`, `duration_seconds`, `start_at`, `answers`, `ticket`, `confirmed`, `extends`, `break_glass` at line 1 column 35."
+        "400 Unknown field `target`, expected one of `privilege`, `targets`, `duration_seconds`, `start_at`, `answers`, `ticket`, `confirmed`, `extends`, `break_glass`"
     );
     assert_eq!(
         told(json!({"privilege": "../x", "targets": [], "duration_seconds": 1})).await,
-        "400 `../x` is not an id: use 1 to 64 of a-z, 0-9, `.`, `_`, `-`, starting with a letter or digit at line 1 column 47."
+        "400 `../x` is not an id: use 1 to 64 of a-z, 0-9, `.`, `_`, `-`, starting with a letter or digit"
     );
     let mut ask = Office::ask("edit-flow");
     ask["ticket"] = json!("=1+1");
@@ -481,7 +489,7 @@ async fn a_session_that_was_closed_is_of_no_use() {
 async fn lists_come_in_parts_with_a_link_to_the_next() {
     let office = Office::open().await;
     for _ in 0..3 {
-        office.asked("run-flow").await;
+        office.asked("read-invoices").await;
     }
     let first = office.api("ada", "GET", "/requests?limit=2", None).await;
     let link = first.header("link").to_owned();

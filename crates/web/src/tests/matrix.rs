@@ -33,7 +33,7 @@ async fn table(office: &Office, paths: &[&str]) -> String {
 async fn everybody_sees_just_what_is_theirs() {
     let office = Office::open().await;
     office.granted("edit-flow").await;
-    office.asked("run-flow").await;
+    office.asked("read-invoices").await;
     let granted = office
         .api("ada", "GET", "/requests/R-1", None)
         .await
@@ -74,7 +74,7 @@ async fn everybody_sees_just_what_is_theirs() {
 async fn nobody_changes_what_is_not_theirs() {
     let office = Office::open().await;
     office.granted("edit-flow").await;
-    office.asked("run-flow").await;
+    office.asked("read-invoices").await;
     let digest = office
         .api("ada", "GET", "/requests/R-2", None)
         .await

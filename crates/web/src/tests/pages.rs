@@ -102,7 +102,7 @@ async fn the_pages_of_evidence_and_errors() {
 #[tokio::test]
 async fn a_secret_is_shown_once() {
     let office = Office::open().await;
-    office.granted("edit-by-hook").await;
+    office.granted("read-invoices").await;
     office.ports.clock.advance(1_000);
     office.engine.wake();
     let issued = async || {
