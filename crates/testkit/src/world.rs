@@ -371,7 +371,7 @@ fn terms(events: &[Event]) -> GrantTerms {
 }
 
 /// The directory of the domain's fixture, as the changes that make it.
-fn people() -> Vec<DirectoryChange> {
+pub fn people() -> Vec<DirectoryChange> {
     let mut directory = fixture::directory();
     for delegation in directory.delegations.values_mut() {
         // the ledger holds no larger number
