@@ -17,10 +17,8 @@ CHECKS = [
     "not_a_server_error",
     "status_code_conformance",
     "content_type_conformance",
-    "response_headers_conformance",
     "response_schema_conformance",
     "negative_data_rejection",
-    "missing_required_header",
     "unsupported_method",
     "ignored_auth",
 ]
@@ -48,9 +46,9 @@ def attack(account: str) -> bool:
             f"--header=Authorization: Bearer {token_of(account)}",
             # signing out in the middle would make the rest a test of "not signed in"
             "--exclude-operation-id=close",
-            "--phases=examples,coverage,fuzzing,stateful",
+            "--phases=examples,coverage,fuzzing",
             f"--checks={','.join(CHECKS)}",
-            "--max-examples=30",
+            "--max-examples=10",
             "--continue-on-failure",
             "--generation-deterministic",
             "--no-color",
