@@ -170,7 +170,7 @@ fn checks(portal: &Portal, visitor: &Visitor, names: &Names, filled: &Filled) ->
         Err(trouble) => return Checks::unreadable(&trouble),
     };
     match portal.app.engine.precheck(&visitor.session.actor(), &ask) {
-        Ok(precheck) => Checks::of(names, &precheck),
+        Ok(precheck) => Checks::of(names, &ask.privilege, &precheck),
         Err(refused) => {
             Checks::unreadable(&Trouble::Refused(Box::new(crate::api::refusal(&refused))))
         }

@@ -8,8 +8,10 @@ use crate::{
 };
 use askama::Template;
 use domain::{
-    ids::PrivilegeId,
+    catalog::Privilege,
+    ids::{PrivilegeId, QuestionId},
     precheck::{Finding, Precheck, Suggestion},
+    refusal::Refused,
 };
 
 /// Everything beside the form.
@@ -53,7 +55,42 @@ pub(crate) struct ChecksAlone {
     pub(crate) checks: Checks,
 }
 
-fn line(finding: &Finding) -> Line {
+/// What must be fixed and how, in the words of the form rather than in ids; the rule's own words for all the rest.
+fn must_fix(privilege: Option<&Privilege>, refused: &Refused) -> (String, String) {
+    let label = |id: &QuestionId| {
+        let asked = privilege?
+            .template
+            .iter()
+            .find(|question| question.id == *id)?;
+        Some(asked.label.clone())
+    };
+    let of_form = match refused {
+        Refused::AnswerMissing { question } => {
+            label(question).map(|label| format!("\u{201c}{label}\u{201d} is not answered."))
+        }
+        Refused::AnswerLength {
+            question,
+            chars,
+            min,
+            max,
+        } => label(question).map(|label| {
+            format!("\u{201c}{label}\u{201d} has {chars} characters; {min} to {max} are needed.")
+        }),
+        Refused::ControlNotConfirmed { control } => privilege
+            .and_then(|privilege| privilege.risk_controls.get(control))
+            .map(|statement| format!("Please confirm: \u{201c}{statement}\u{201d}")),
+        _ => None,
+    };
+    of_form.map_or_else(
+        || {
+            let words = refusal(refused);
+            (sentence(&words.message), words.fix.join(" "))
+        },
+        |text| (text, String::new()),
+    )
+}
+
+fn line(privilege: Option<&Privilege>, finding: &Finding) -> Line {
     match finding {
         Finding::Passed { text, .. } => Line {
             mark: "ok",
@@ -68,12 +105,12 @@ fn line(finding: &Finding) -> Line {
             help: advice.clone(),
         },
         Finding::MustFix(refused) => {
-            let words = refusal(refused);
+            let (text, help) = must_fix(privilege, refused);
             Line {
                 mark: "bad",
                 word: "Must fix",
-                text: sentence(&words.message),
-                help: words.fix.join(" "),
+                text,
+                help,
             }
         }
     }
@@ -125,7 +162,10 @@ pub(crate) fn impact_part(part: &domain::impact::ImpactPart) -> String {
 }
 
 impl Checks {
-    pub(crate) fn of(names: &Names, precheck: &Precheck) -> Self {
+    pub(crate) fn of(names: &Names, privilege: &PrivilegeId, precheck: &Precheck) -> Self {
+        let privilege = names
+            .catalog()
+            .and_then(|catalog| catalog.privileges.get(privilege));
         let must_fix = precheck
             .findings
             .iter()
@@ -145,7 +185,11 @@ impl Checks {
                 band: words::band(impact.band),
                 parts: impact.parts.iter().map(impact_part).collect(),
             }),
-            lines: precheck.findings.iter().map(line).collect(),
+            lines: precheck
+                .findings
+                .iter()
+                .map(|finding| line(privilege, finding))
+                .collect(),
             seats: precheck
                 .seats
                 .iter()

@@ -74,9 +74,10 @@ pub(crate) fn links(row: &EntryRow) -> Vec<Choice> {
 
 /// Who an entry is by.
 pub(crate) fn who(names: &Names, row: &EntryRow) -> String {
-    row.person
-        .as_ref()
-        .map_or_else(|| "the broker".to_owned(), |person| names.person(person))
+    row.person.as_ref().map_or_else(
+        || "operator or broker".to_owned(),
+        |person| names.person(person),
+    )
 }
 
 /// What came of it, in words.

@@ -47,23 +47,29 @@ pub(crate) fn words_or_erased(text: Option<&str>) -> String {
     text.unwrap_or(ERASED).to_owned()
 }
 
-/// The answers of a request, with their questions.
+/// The answers of a request with their questions, in the order in which they are asked.
 pub(crate) fn answers(names: &Names, row: &RequestRow) -> Vec<Answer> {
     let privilege = names
         .catalog()
         .and_then(|catalog| catalog.privileges.get(&row.privilege));
-    let label = |id: &domain::ids::QuestionId| {
-        let template = privilege
-            .map(|privilege| privilege.template.as_slice())
-            .unwrap_or_default();
-        let asked = template.iter().find(|question| question.id == *id);
-        asked.map_or_else(|| id.to_string(), |question| question.label.clone())
-    };
-    let answer = |(id, text): (&domain::ids::QuestionId, &Option<String>)| Answer {
-        label: label(id),
-        text: words_or_erased(text.as_deref()),
-    };
-    row.answers.iter().map(answer).collect()
+    let template = privilege
+        .map(|privilege| privilege.template.as_slice())
+        .unwrap_or_default();
+    let asked = template.iter().filter_map(|question| {
+        row.answers.get(&question.id).map(|text| Answer {
+            label: question.label.clone(),
+            text: words_or_erased(text.as_deref()),
+        })
+    });
+    // what an earlier bundle asked for is still part of the request
+    let earlier = row.answers.iter().filter_map(|(id, text)| {
+        let known = template.iter().any(|question| question.id == *id);
+        (!known).then(|| Answer {
+            label: id.to_string(),
+            text: words_or_erased(text.as_deref()),
+        })
+    });
+    asked.chain(earlier).collect()
 }
 
 /// How a seat is called by people: "the data owner".

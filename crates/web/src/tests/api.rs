@@ -548,3 +548,68 @@ async fn security_holds_resumes_and_ends_what_others_have() {
     assert_eq!(act("eve", "revoke").await, "200 closed");
     assert_eq!(act("eve", "revoke").await, "409 live-grant");
 }
+
+#[tokio::test]
+async fn more_time_is_a_new_decision_about_the_same_grant() {
+    let office = Office::open().await;
+    office.granted("edit-flow").await;
+    let form = office
+        .page(
+            "ada",
+            "/requests/new?privilege=edit-flow&from=R-1&extends=G-1",
+        )
+        .await;
+    assert!(
+        form.text.contains("Ask for more time: Edit the flow</h1>"),
+        "{}",
+        form.read()
+    );
+    assert!(
+        form.text
+            .contains(">match the invoices of October</textarea>"),
+        "nothing is asked twice"
+    );
+    let mut ask = Office::ask("edit-flow");
+    ask["extends"] = json!("G-1");
+    let request = office
+        .api("ada", "POST", "/requests", Some(ask.clone()))
+        .await
+        .ok(201);
+    assert_eq!(request["request"]["kind"], "extension");
+    office.approve("cyd", "R-2").await;
+    let done = office.approve("eve", "R-2").await;
+    assert_eq!(done["request"]["standing"], "granted", "{done}");
+    let grant = office.api("ada", "GET", "/grants/G-1", None).await.ok(200);
+    assert_eq!(grant["expires_at"], "2026-11-23T11:00:00Z", "{grant}");
+    ask["extends"] = json!("G-7");
+    let problem = office
+        .api("ada", "POST", "/requests", Some(ask))
+        .await
+        .ok(422);
+    assert_eq!(problem["detail"], "There is no live grant `G-7` of yours.");
+}
+
+#[tokio::test]
+async fn a_policy_that_says_no_speaks_in_its_own_words() {
+    let office = Office::open().await;
+    let mut ask = Office::ask("edit-flow");
+    ask["break_glass"] = json!(true);
+    ask["duration_seconds"] = json!(1800);
+    let problem = office
+        .api("ada", "POST", "/requests", Some(ask))
+        .await
+        .ok(403);
+    assert_eq!(problem["rule"], "policy");
+    assert_eq!(
+        problem["detail"],
+        "The policies say no: break-glass.second-factor."
+    );
+    assert_eq!(
+        problem["why"],
+        "Emergency access is given at once, so it has to be sure who takes it."
+    );
+    assert_eq!(
+        problem["fix"],
+        json!(["Sign in again with your second factor."])
+    );
+}

@@ -245,6 +245,16 @@ async fn with_htmx_only_the_checks_come_back() {
         part.text
     );
     assert!(!part.text.contains("<html"), "{}", part.text);
+    let told = part.read();
+    assert!(
+        told.contains("\u{201c}What do you want to achieve?\u{201d} is not answered."),
+        "{told}"
+    );
+    assert!(
+        told.contains("Please confirm: \u{201c}I tried the change in the test flow.\u{201d}"),
+        "{told}"
+    );
+    assert!(!told.contains("`goal`"), "{told}");
 }
 
 #[tokio::test]

@@ -76,14 +76,13 @@ impl Reply {
 
     /// What somebody reads: the text without tags, one line for each piece.
     pub(crate) fn read(&self) -> String {
-        let main = self
-            .text
-            .split_once("<main")
-            .map_or(self.text.as_str(), |(_, rest)| rest);
+        let whole = self.text.as_str();
+        // a part that a script swaps in has no `main`
+        let main = whole.find("<main").map_or(whole, |at| &whole[at..]);
         let main = main.split_once("</main>").map_or(main, |(main, _)| main);
         let mut out = String::new();
         let mut depth = 0;
-        for c in format!("<main{main}").chars() {
+        for c in main.chars() {
             match c {
                 '<' => {
                     depth += 1;
