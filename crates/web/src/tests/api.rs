@@ -1,5 +1,5 @@
 //! The main path over the API, and the rules of the protocol around it.
-use super::office::{GATEWAY, OPERATOR, Office, READER};
+use super::office::{GATEWAY, Office};
 use domain::{
     command::{Attempt, UseOutcome},
     fixture,
@@ -7,7 +7,6 @@ use domain::{
 };
 use engine::enforcement::{Authority, Begun, Finish};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
-use ledger::{checkpoint::VerifierKey, proof_file::ProofFile};
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -360,129 +359,6 @@ async fn what_cannot_be_read_is_told_plainly() {
     );
     ask["answers"] = json!({"goal": "x".repeat(70_000)});
     assert_eq!(told(ask).await, "413 Nothing was changed.");
-}
-
-#[tokio::test]
-async fn an_entry_comes_with_a_proof_that_others_can_check() {
-    let office = Office::open().await;
-    office.asked("edit-flow").await;
-    let request = office
-        .api("ada", "GET", "/requests/R-1", None)
-        .await
-        .ok(200);
-    let entry = request["entries"][0].as_u64().unwrap();
-    let proven = office
-        .api("ada", "GET", &format!("/entries/{entry}"), None)
-        .await
-        .ok(200);
-    assert_eq!(proven["genuine"], true);
-    let file = office
-        .api("ada", "GET", &format!("/entries/{entry}/proof"), None)
-        .await;
-    let key = VerifierKey::parse(&office.engine.vkey()).unwrap();
-    let checked = ProofFile::parse(&file.text)
-        .unwrap()
-        .verify(None, &key)
-        .unwrap();
-    assert_eq!(checked.index, entry);
-    assert_eq!(
-        office
-            .api("ann", "GET", &format!("/entries/{entry}"), None)
-            .await
-            .status,
-        404
-    );
-}
-
-#[tokio::test]
-async fn the_log_is_served_to_whoever_may_read_it() {
-    let office = Office::open().await;
-    let reader = format!("Bearer {READER}");
-    let by_token = [("authorization", reader.as_str())];
-    let checkpoint = office.send("GET", "/log/checkpoint", &by_token, None).await;
-    let key = VerifierKey::parse(&office.engine.vkey()).unwrap();
-    let size = key.open(&checkpoint.text).unwrap().size;
-    assert_eq!(checkpoint.header("cache-control"), "no-store");
-    let tile = office
-        .send("GET", &format!("/log/tile/0/000.p/{size}"), &by_token, None)
-        .await;
-    assert_eq!(tile.status, 200);
-    assert_eq!(
-        tile.header("cache-control"),
-        "private, max-age=31536000, immutable"
-    );
-    let entries = office
-        .send(
-            "GET",
-            &format!("/log/tile/entries/000.p/{size}"),
-            &by_token,
-            None,
-        )
-        .await;
-    assert_eq!(entries.header("content-type"), "application/octet-stream");
-    let status = async |path: &str, token: &str| {
-        office
-            .send("GET", path, &[("authorization", token)], None)
-            .await
-            .status
-            .as_u16()
-    };
-    assert_eq!(
-        status("/log/tile/0/000", &reader).await,
-        404,
-        "not full yet"
-    );
-    assert_eq!(status("/log/tile/0/../../etc", &reader).await, 404);
-    assert_eq!(status("/log/checkpoint", "Bearer guess").await, 401);
-    assert_eq!(
-        status("/log/checkpoint", &format!("Bearer {OPERATOR}")).await,
-        401
-    );
-}
-
-#[tokio::test]
-async fn signing_in_tells_nothing_about_accounts_and_gets_slower() {
-    let office = Office::open().await;
-    let knock = async |account: &str| {
-        office
-            .send(
-                "POST",
-                "/api/v1/session",
-                &[],
-                Some(&json!({"account": account})),
-            )
-            .await
-    };
-    let unknown = knock("nobody").await;
-    let unlinked = knock("svc-build").await;
-    let suspended = knock("leo").await;
-    for reply in [&unknown, &unlinked, &suspended] {
-        assert_eq!(reply.status, 401);
-        assert_eq!(reply.text, unknown.text);
-    }
-    for _ in 0..crate::sign_in::ATTEMPTS_MAX {
-        knock("nobody").await;
-    }
-    let slowed = knock("nobody").await;
-    assert_eq!(slowed.status, 429);
-    assert_eq!(slowed.header("retry-after"), "301");
-    assert_eq!(knock("ada").await.status, 201);
-}
-
-#[tokio::test]
-async fn a_session_that_was_closed_is_of_no_use() {
-    let office = Office::open().await;
-    assert_eq!(
-        office.api("ada", "GET", "/me", None).await.ok(200)["person"]["name"],
-        "Ada Lindqvist"
-    );
-    assert_eq!(
-        office.api("ada", "DELETE", "/session", None).await.status,
-        204
-    );
-    let reply = office.api("ada", "GET", "/me", None).await;
-    assert_eq!(reply.status, 401);
-    assert_eq!(reply.header("www-authenticate"), "Bearer realm=\"remit\"");
 }
 
 #[tokio::test]

@@ -2,7 +2,9 @@
 mod api;
 mod forms;
 mod hostile;
+mod log;
 mod matrix;
 mod office;
 mod openapi;
 mod pages;
+mod sessions;

@@ -78,7 +78,10 @@ impl Reply {
     pub(crate) fn read(&self) -> String {
         let whole = self.text.as_str();
         // a part that a script swaps in has no `main`
-        let main = whole.find("<main").map_or(whole, |at| &whole[at..]);
+        let main = whole
+            .find("<main")
+            .and_then(|at| whole.get(at..))
+            .unwrap_or(whole);
         let main = main.split_once("</main>").map_or(main, |(main, _)| main);
         let mut out = String::new();
         let mut depth = 0;
