@@ -1,5 +1,9 @@
 //! The command line: `remit NOUN VERB`.
-use crate::{config::Overrides, ledger_files::Bodies};
+use crate::{
+    client::{BundleCommand, Connection, GrantCommand, RequestCommand},
+    config::Overrides,
+    ledger_files::Bodies,
+};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -41,6 +45,15 @@ pub(crate) enum Command {
         #[command(flatten)]
         overrides: Overrides,
     },
+    /// Run an enforcement point alone, beside its platforms, deciding and recording at a server
+    Gateway {
+        /// The server, such as `https://remit.example`
+        #[arg(long, env = "REMIT_SERVER", value_name = "URL")]
+        server: String,
+        /// The configuration of the enforcement point
+        #[arg(long, env = "REMIT_CONFIG", value_name = "FILE")]
+        config: PathBuf,
+    },
     /// The configuration of a server
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -59,6 +72,88 @@ pub(crate) enum Command {
     /// Tokens of enforcement points, log readers and operators
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Sign in at a server with the password on standard input, and print a token
+    Login {
+        /// Who
+        account: String,
+        /// Where
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Say who the token is
+    Whoami {
+        /// Where
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Ask for a privilege, and follow what you asked for
+    Request {
+        /// What to do
+        #[command(subcommand)]
+        command: RequestCommand,
+        /// Where
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Consent to a request as it is now
+    Approve {
+        /// Such as R-1042
+        number: String,
+        /// Why
+        #[arg(long)]
+        comment: String,
+        /// Where
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Say no to a request
+    Deny {
+        /// Such as R-1042
+        number: String,
+        /// Why, and what to do instead
+        #[arg(long)]
+        reason: String,
+        /// Where
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Ask the requester something before you decide
+    Ask {
+        /// Such as R-1042
+        number: String,
+        /// What
+        text: String,
+        /// Where
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Look at grants, and end them
+    Grant {
+        /// What to do
+        #[command(subcommand)]
+        command: GrantCommand,
+        /// Where
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Search who did what, when, why and under which rule
+    Evidence {
+        /// What to do
+        #[command(subcommand)]
+        command: EvidenceCommand,
+        /// Where
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Propose and confirm bundles of catalog and policies
+    Bundle {
+        /// What to do
+        #[command(subcommand)]
+        command: BundleCommand,
+        /// Where
+        #[command(flatten)]
+        connection: Connection,
+    },
     /// Print the completions of a shell
     Completion {
         /// Which shell
@@ -83,6 +178,20 @@ pub(crate) enum ConfigCommand {
 /// The privilege catalog.
 #[derive(Debug, Subcommand)]
 pub(crate) enum CatalogCommand {
+    /// List what can be asked for at a server
+    List {
+        /// Where
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Show one privilege
+    Show {
+        /// Such as ledgerly-run-flow
+        privilege: domain::ids::PrivilegeId,
+        /// Where
+        #[command(flatten)]
+        connection: Connection,
+    },
     /// Explain every mistake in a bundle, with file, line and column
     Check {
         /// The bundle's folder
@@ -154,4 +263,14 @@ pub(crate) enum AccountsCommand {
 pub(crate) enum TokenCommand {
     /// Print the SHA-256 of the token on standard input, for the configuration
     Hash,
+}
+
+/// What people look for.
+#[derive(Debug, Subcommand)]
+pub(crate) enum EvidenceCommand {
+    /// Find entries with all of these words, newest first
+    Search {
+        /// Words
+        words: String,
+    },
 }

@@ -78,6 +78,25 @@ pub(crate) struct PlatformConfig {
     pub(crate) credential_file: Option<PathBuf>,
 }
 
+impl PlatformConfig {
+    /// The platform as the gateway knows it, with its secret read.
+    ///
+    /// # Errors
+    /// If the address, header or secret file doesn't work.
+    pub(crate) fn site(&self, platform: &PlatformId) -> Result<gateway::site::Site> {
+        let header = self.credential_header.parse().with_context(|| {
+            format!("`platform.{platform}.credential-header` is no header name")
+        })?;
+        let secret = self.credential_file.as_deref().map(secret).transpose()?;
+        let credential = secret.as_ref().map(|secret| (header, secret.as_str()));
+        Ok(gateway::site::Site::new(
+            platform.clone(),
+            &self.upstream,
+            credential,
+        )?)
+    }
+}
+
 /// A PostgreSQL platform.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]

@@ -215,19 +215,7 @@ pub(crate) fn plan(config: &Config) -> Result<Plan> {
         .with_context(|| format!("`{}` can't be used", config.accounts.display()))?;
     let mut sites = BTreeMap::new();
     for (platform, settings) in &config.platform {
-        let header = settings.credential_header.parse().with_context(|| {
-            format!("`platform.{platform}.credential-header` is no header name")
-        })?;
-        let secret = settings
-            .credential_file
-            .as_deref()
-            .map(config::secret)
-            .transpose()?;
-        let credential = secret.as_ref().map(|secret| (header, secret.as_str()));
-        sites.insert(
-            settings.host.to_ascii_lowercase(),
-            Site::new(platform.clone(), &settings.upstream, credential)?,
-        );
+        sites.insert(settings.host.to_ascii_lowercase(), settings.site(platform)?);
     }
     let Connected {
         connectors,

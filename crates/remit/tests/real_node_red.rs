@@ -1,6 +1,12 @@
 //! A real Node-RED, governed in both ways: through the gateway, which maps changed tabs to targets, and by tokens that Node-RED
 //! asks about at every request, with its audit log read into the ledger.
 #![cfg(feature = "real-platforms")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that can't go on panics: that is how it reports"
+)]
 
 mod support;
 
@@ -25,21 +31,21 @@ struct NodeRed {
 impl NodeRed {
     /// Starts Node-RED with the ready settings file on the flows of the example bundle's tabs.
     async fn start(home: &Home, port: u16) -> Self {
-        let user = home.path("node-red");
-        fs::create_dir_all(user.join("audit")).unwrap();
+        let folder = home.path("node-red");
+        fs::create_dir_all(folder.join("audit")).unwrap();
         fs::write(
-            user.join("flows.json"),
+            folder.join("flows.json"),
             flows("Invoices", "Stock").to_string(),
         )
         .unwrap();
         let program = std::env::var_os("REMIT_TEST_NODE_RED").expect(
             "REMIT_TEST_NODE_RED names Node-RED's red.js: run `cargo xtask test --only real`",
         );
-        let log = fs::File::create(user.join("start.log")).unwrap();
+        let log = fs::File::create(folder.join("start.log")).unwrap();
         let child = Command::new("node")
             .arg(program)
             .args(["--settings", SETTINGS, "--userDir"])
-            .arg(&user)
+            .arg(&folder)
             .env("PORT", port.to_string())
             .env("REMIT_URL", format!("http://127.0.0.1:{}", home.port))
             .env("REMIT_HOOK_SECRET_FILE", home.path("hook"))
@@ -93,9 +99,9 @@ async fn granted(served: &Served, maker: &str, ask: Value) -> String {
     let sent = served.send(maker, "POST", "/requests", Some(ask)).await;
     assert_eq!(sent.status, 201, "{sent:?}");
     let request = sent.text("/request/number");
-    for approver in ["r-haddad", "m-sato"] {
-        let approver = served.sign_in(approver).await;
-        let approved = served.try_approve(&approver, &request).await.unwrap();
+    for account in ["r-haddad", "m-sato"] {
+        let token = served.sign_in(account).await;
+        let approved = served.try_approve(&token, &request).await.unwrap();
         assert_eq!(approved.status, 200, "{approved:?}");
     }
     served
@@ -118,6 +124,32 @@ async fn deploy(home: &Home, served: &Served, token: &str, flows: &Value) -> u16
         .bearer_auth(token)
         .json(flows);
     request.send().await.unwrap().status().as_u16()
+}
+
+async fn give_back(served: &Served, maker: &str, grant: &str) {
+    let path = format!("/grants/{grant}/return");
+    let ended = served.send(maker, "POST", &path, Some(json!({}))).await;
+    assert_eq!(ended.status, 200, "{ended:?}");
+}
+
+/// What Node-RED says of the token at the grant, and what its audit log told, as the ledger has it.
+async fn read_back_and_recorded(served: &Served, maker: &str, grant: &str) {
+    let auditor = served.sign_in("o-danso").await;
+    let row = format!("/grants/{grant}");
+    eventually("the read-back", || async {
+        let row = served.send(maker, "GET", &row, None).await;
+        row.body
+            .to_string()
+            .contains("Node-RED answers 401 to the token")
+            .then_some(())
+    })
+    .await;
+    let evidence = format!("/evidence?grant={grant}&limit=100");
+    eventually("the audit log in the ledger", || async {
+        let found = served.send(&auditor, "GET", &evidence, None).await;
+        found.body.to_string().contains("flows.set").then_some(())
+    })
+    .await;
 }
 
 async fn status(served: &Served, url: &str, token: &str) -> u16 {
@@ -208,15 +240,7 @@ async fn a_deploy_changes_the_tabs_of_the_grant_and_no_other() {
         present.contains("matched by tax code") && !present.contains("changed too"),
         "{present}"
     );
-    let ended = served
-        .send(
-            &maker,
-            "POST",
-            &format!("/grants/{grant}/return"),
-            Some(json!({})),
-        )
-        .await;
-    assert_eq!(ended.status, 200, "{ended:?}");
+    give_back(&served, &maker, &grant).await;
     assert_eq!(
         deploy(&home, &served, &token, &flows("Invoices again", "Stock")).await,
         403
@@ -234,7 +258,6 @@ async fn a_token_counts_while_its_grant_runs_and_what_it_did_is_read_from_the_au
     let served = home.serve().await;
     let node_red = NodeRed::start(&home, port).await;
     let maker = served.sign_in("d-moreau").await;
-    let auditor = served.sign_in("o-danso").await;
     let answers = json!({ "work": "Install the node that reads the new tax code field." });
     let grant = granted(
         &served,
@@ -271,38 +294,9 @@ async fn a_token_counts_while_its_grant_runs_and_what_it_did_is_read_from_the_au
         .await
         .unwrap();
     assert!(deployed.status().is_success(), "{deployed:?}");
-    let ended = served
-        .send(
-            &maker,
-            "POST",
-            &format!("/grants/{grant}/return"),
-            Some(json!({})),
-        )
-        .await;
-    assert_eq!(ended.status, 200, "{ended:?}");
+    give_back(&served, &maker, &grant).await;
     assert_eq!(status(&served, &node_red.url("/flows"), &token).await, 401);
-    let row = format!("/grants/{grant}");
-    eventually("the read-back", || async {
-        served
-            .send(&maker, "GET", &row, None)
-            .await
-            .body
-            .to_string()
-            .contains("Node-RED answers 401 to the token")
-            .then_some(())
-    })
-    .await;
-    let evidence = format!("/evidence?grant={grant}&limit=100");
-    eventually("the audit log in the ledger", || async {
-        served
-            .send(&auditor, "GET", &evidence, None)
-            .await
-            .body
-            .to_string()
-            .contains("flows.set")
-            .then_some(())
-    })
-    .await;
+    read_back_and_recorded(&served, &maker, &grant).await;
     drop(node_red);
     served.stop();
     assert!(home.prove().contains("all the same"));

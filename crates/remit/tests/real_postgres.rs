@@ -1,5 +1,9 @@
 //! A temporary role in a real PostgreSQL: made by consent, used, recorded from pgaudit's log, taken away and read back.
 #![cfg(feature = "real-platforms")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that can't go on panics: that is how it reports"
+)]
 
 mod support;
 
@@ -39,6 +43,43 @@ async fn secret(served: &Served, maker: &str, grant: &str) -> String {
             .map(str::to_owned)
     })
     .await
+}
+
+/// Gives the grant back while a session is open: the session ends, and nothing of the role is left.
+async fn end_with_an_open_session(
+    served: &Served,
+    postgres: &Postgres,
+    maker: &str,
+    grant: &str,
+    login: &str,
+) {
+    let mut open = psql(login, "SELECT pg_sleep(600)").spawn().unwrap();
+    let sleeping = || async {
+        (postgres.sql("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND usename LIKE 'remit%'") == "1").then_some(())
+    };
+    eventually("the open session", sleeping).await;
+    let ended = served
+        .send(
+            maker,
+            "POST",
+            &format!("/grants/{grant}/return"),
+            Some(json!({})),
+        )
+        .await;
+    assert_eq!(ended.status, 200, "{ended:?}");
+    assert!(!open.wait().unwrap().success());
+
+    let path = format!("/grants/{grant}");
+    let closed = eventually("the closing of the grant", || async {
+        let row = served.send(maker, "GET", &path, None).await;
+        row.body
+            .to_string()
+            .contains("is gone: 0 roles, 0 sessions")
+            .then_some(row)
+    })
+    .await;
+    assert_eq!(postgres.roles(), "0", "{closed:?}");
+    assert!(!psql(login, "SELECT 1").output().unwrap().status.success());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -92,34 +133,7 @@ async fn a_temporary_role_lives_as_long_as_its_grant_and_all_it_does_is_on_recor
         );
     }
 
-    // a session that is open when the grant ends is ended with it
-    let mut open = psql(&login, "SELECT pg_sleep(600)").spawn().unwrap();
-    let sleeping = || async {
-        (postgres.sql("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND usename LIKE 'remit%'") == "1").then_some(())
-    };
-    eventually("the open session", sleeping).await;
-    let ended = served
-        .send(
-            &maker,
-            "POST",
-            &format!("/grants/{grant}/return"),
-            Some(json!({})),
-        )
-        .await;
-    assert_eq!(ended.status, 200, "{ended:?}");
-    assert!(!open.wait().unwrap().success());
-
-    let path = format!("/grants/{grant}");
-    let closed = eventually("the closing of the grant", || async {
-        let row = served.send(&maker, "GET", &path, None).await;
-        row.body
-            .to_string()
-            .contains("is gone: 0 roles, 0 sessions")
-            .then_some(row)
-    })
-    .await;
-    assert_eq!(postgres.roles(), "0", "{closed:?}");
-    assert!(!psql(&login, "SELECT 1").output().unwrap().status.success());
+    end_with_an_open_session(&served, &postgres, &maker, &grant, &login).await;
 
     let evidence = format!("/evidence?grant={grant}&limit=100");
     eventually("the record of what was done", || async {

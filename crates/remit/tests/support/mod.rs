@@ -3,7 +3,11 @@
 #![expect(
     dead_code,
     unreachable_pub,
-    reason = "each test file uses its own part"
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "each test file uses its own part, and a test that can't go on panics: that is how it reports"
 )]
 use serde_json::{Value, json};
 use std::{
@@ -387,19 +391,16 @@ impl Served {
         })
     }
 
-    #[track_caller]
-    pub fn send<'a>(
-        &'a self,
-        bearer: &'a str,
-        method: &'a str,
-        path: &'a str,
+    pub async fn send(
+        &self,
+        bearer: &str,
+        method: &str,
+        path: &str,
         body: Option<Value>,
-    ) -> impl Future<Output = Answer> + 'a {
-        async move {
-            self.try_send(bearer, method, path, body)
-                .await
-                .expect("the server answers")
-        }
+    ) -> Answer {
+        self.try_send(bearer, method, path, body)
+            .await
+            .expect("the server answers")
     }
 
     pub async fn sign_in(&self, account: &str) -> String {
