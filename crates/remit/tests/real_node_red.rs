@@ -99,15 +99,19 @@ async fn granted(served: &Served, maker: &str, ask: Value) -> String {
     let sent = served.send(maker, "POST", "/requests", Some(ask)).await;
     assert_eq!(sent.status, 201, "{sent:?}");
     let request = sent.text("/request/number");
-    for account in ["r-haddad", "m-sato"] {
+    // the band of the impact may ask for more seats than the catalog: whoever can, consents, until every seat is filled
+    let row = format!("/requests/{request}");
+    for account in [
+        "r-haddad", "m-sato", "k-berg", "t-weiss", "l-ito", "p-novak",
+    ] {
         let token = served.sign_in(account).await;
-        let approved = served.try_approve(&token, &request).await.unwrap();
-        assert_eq!(approved.status, 200, "{approved:?}");
+        served.try_approve(&token, &request).await;
+        let seen = served.send(maker, "GET", &row, None).await;
+        if let Some(grant) = seen.body.get("grant").and_then(Value::as_str) {
+            return grant.to_owned();
+        }
     }
-    served
-        .send(maker, "GET", &format!("/requests/{request}"), None)
-        .await
-        .text("/grant")
+    panic!("{:?}", served.send(maker, "GET", &row, None).await)
 }
 
 fn ask(privilege: &str, answers: &Value, confirmed: &Value) -> Value {
@@ -172,9 +176,9 @@ fn home(node_red: u16) -> Home {
     Home::with_files(
         &more,
         &[
-            ("hook", "the hook's own secret"),
-            ("gateway-secret", "the gateway's own secret"),
-            ("gateway-bearer", "Bearer the gateway's own secret"),
+            ("hook", "hook-secret-4711"),
+            ("gateway-secret", "gateway-secret-4711"),
+            ("gateway-bearer", "Bearer gateway-secret-4711"),
         ],
         "",
     )
@@ -229,7 +233,7 @@ async fn a_deploy_changes_the_tabs_of_the_grant_and_no_other() {
     let present = served
         .client
         .get(node_red.url("/flows"))
-        .bearer_auth("the gateway's own secret")
+        .bearer_auth("gateway-secret-4711")
         .send()
         .await
         .unwrap()
