@@ -21,14 +21,20 @@ fn makers() -> String {
     })
 }
 
+/// Those who consent, signed in once for each life of the server.
+struct Approvers {
+    owner: String,
+    security: String,
+}
+
 /// One maker's work until the connection breaks: ask, have it agreed, and give every other grant back.
-async fn work(served: Arc<Served>, maker: usize, acknowledged: Acknowledged) -> Option<()> {
-    let account = format!("maker-{maker}");
-    let (token, owner, security) = (
-        served.try_sign_in(&account).await?,
-        served.try_sign_in("r-haddad").await?,
-        served.try_sign_in("m-sato").await?,
-    );
+async fn work(
+    served: Arc<Served>,
+    maker: usize,
+    approvers: Arc<Approvers>,
+    acknowledged: Acknowledged,
+) -> Option<()> {
+    let token = served.try_sign_in(&format!("maker-{maker}")).await?;
     for round in 0_u64.. {
         let sent = served
             .try_send(
@@ -46,7 +52,7 @@ async fn work(served: Arc<Served>, maker: usize, acknowledged: Acknowledged) -> 
         else {
             continue;
         };
-        for approver in [&owner, &security] {
+        for approver in [&approvers.owner, &approvers.security] {
             let approved = served.try_approve(approver, request).await?;
             note(&acknowledged, &approved, "approve-request").await;
         }
@@ -90,13 +96,30 @@ async fn nothing_acknowledged_is_lost_and_no_role_is_orphaned() {
     let mut seed = u64::from(std::process::id()) | 1;
     for _ in 0..KILLS {
         let served = Arc::new(home.serve().await);
+        let approvers = Arc::new(Approvers {
+            owner: served.sign_in("r-haddad").await,
+            security: served.sign_in("m-sato").await,
+        });
+        let before = acknowledged.lock().await.len();
         let workers: Vec<_> = (0..MAKERS)
-            .map(|maker| tokio::spawn(work(served.clone(), maker, acknowledged.clone())))
+            .map(|maker| {
+                tokio::spawn(work(
+                    served.clone(),
+                    maker,
+                    approvers.clone(),
+                    acknowledged.clone(),
+                ))
+            })
             .collect();
+        // the load must be a load before it is cut off
+        eventually("an answer under load", || async {
+            (acknowledged.lock().await.len() > before).then_some(())
+        })
+        .await;
         seed ^= seed << 13;
         seed ^= seed >> 7;
         seed ^= seed << 17;
-        let until = tokio::time::Instant::now() + Duration::from_millis(200 + seed % 1_500);
+        let until = tokio::time::Instant::now() + Duration::from_millis(seed % 700);
         tokio::time::timeout_at(until, std::future::pending::<()>())
             .await
             .unwrap_err();

@@ -4,7 +4,11 @@
 use super::{Tree, docs};
 use crate::{remit, shell};
 use anyhow::{Context as _, Result};
-use std::{collections::BTreeSet, path::Path, process::Command};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 /// How a document calls the programs.
 const CALLS: &[(&str, Program)] = &[
@@ -34,7 +38,7 @@ struct Call {
 /// When `remit` can't be built or started.
 pub(super) fn findings(tree: &Tree) -> Result<Vec<String>> {
     let remit = remit::binary()?;
-    let xtask = std::env::current_exe().context("where this program lies")?;
+    let xtask = this_program()?;
     let mut found = Vec::new();
     let mut asked = BTreeSet::new();
     for (path, text) in tree.ending(".md") {
@@ -52,6 +56,15 @@ pub(super) fn findings(tree: &Tree) -> Result<Vec<String>> {
         }
     }
     Ok(found)
+}
+
+/// This program. A suite before may have had it built anew in its place while it runs: the system then calls it deleted.
+fn this_program() -> Result<PathBuf> {
+    let path = std::env::current_exe().context("where this program lies")?;
+    let replaced = path
+        .to_str()
+        .and_then(|text| text.strip_suffix(" (deleted)"));
+    Ok(replaced.map_or_else(|| path.clone(), PathBuf::from))
 }
 
 fn fault(program: &Path, call: &Call) -> Option<String> {
