@@ -18,6 +18,9 @@ use zeroize::Zeroizing;
 const SESSION_LOOKS: u32 = 200;
 const SESSION_LOOK_MS: u64 = 5;
 
+/// Two transactions that change the rights on one table at a time would fail with "tuple concurrently updated": ours take turns.
+const TAKE_TURNS: &str = "SELECT pg_advisory_xact_lock(hashtext('remit'))";
+
 /// Makes and takes away roles in one PostgreSQL database.
 pub struct PostgresConnector {
     admin: Config,
@@ -157,6 +160,10 @@ impl PostgresConnector {
             .transaction()
             .await
             .map_err(|error| failed("begin", &error))?;
+        transaction
+            .batch_execute(TAKE_TURNS)
+            .await
+            .map_err(|error| failed("take turns", &error))?;
         let statements = statements(&NewRole {
             role,
             exists,
@@ -223,6 +230,10 @@ impl PostgresConnector {
             .transaction()
             .await
             .map_err(|error| failed("begin", &error))?;
+        transaction
+            .batch_execute(TAKE_TURNS)
+            .await
+            .map_err(|error| failed("take turns", &error))?;
         let kept = transaction
             .query_one("SELECT count(*) FROM pg_class WHERE relowner = $1", &[&oid])
             .await
