@@ -1,16 +1,13 @@
 //! `remit ledger export | verify | replay`: the log as files that anybody can check without this server, and the checking itself.
 use crate::{config, data::Data, output, server};
 use anyhow::{Context, Result, bail, ensure};
-use engine::ports::LogReader;
+use engine::export::Words;
 use indicatif::{ProgressBar, ProgressStyle};
 use ledger::{
-    SealedBody,
     checkpoint::VerifierKey,
     digest::Digest,
-    export::{self, BodyFile, FileError, Files},
+    export::{self, FileError, Files},
     proof_file,
-    tile::{TileKind, entries_bundle, tile_bytes, tiles_for},
-    tree::HashSource,
 };
 use std::{
     collections::BTreeSet,
@@ -26,16 +23,6 @@ pub(crate) enum Bodies {
     Sealed,
     /// Opened: people's words are in the files.
     Opened,
-}
-
-struct Hashes<'a>(&'a dyn LogReader);
-
-impl HashSource for Hashes<'_> {
-    type Error = engine::ports::ReadError;
-
-    fn hashes(&self, indexes: &[u64]) -> Result<Vec<Digest>, Self::Error> {
-        self.0.hashes(indexes)
-    }
 }
 
 /// Writes the log of a data folder, which may be in use, as files.
@@ -59,91 +46,45 @@ pub(crate) fn export(data: &Data, out: &Path, bodies: Bodies) -> Result<()> {
             Some(SqliteKeys::open(&data.keys()).context("could not open the person keys")?)
         }
     };
-    let head = reader.head()?;
-    ensure!(
-        head.tree.size > 0,
-        "the log is empty: there is nothing to export"
-    );
-    let bar = bar(head.tree.size, "exporting");
-    for tile in tiles_for(head.tree.size) {
-        let bytes = match tile.kind() {
-            TileKind::Hashes { .. } => {
-                tile_bytes(&Hashes(reader.as_ref()), tile).context("could not read the tree")?
+    let words = keys
+        .as_deref()
+        .map_or(Words::Sealed, |keys| Words::Opened(keys));
+    let vkey = fs::read_to_string(data.folder().join("vkey"))
+        .context("could not read the log's public key")?;
+    let bar = bar(0, "exporting");
+    let mut checkpoint = String::new();
+    let exported = engine::export::export(
+        reader.as_ref(),
+        &words,
+        vkey.trim(),
+        &mut |path, bytes| {
+            if path == export::CHECKPOINT {
+                checkpoint = String::from_utf8_lossy(bytes).into_owned();
             }
-            TileKind::Entries => {
-                let leaves = reader.leaves(tile.first(), usize::from(tile.width()))?;
-                ensure!(
-                    leaves.len() == usize::from(tile.width()),
-                    "the log lacks entries from {} on",
-                    tile.first()
-                );
-                for leaf in &leaves {
-                    beside(reader.as_ref(), keys.as_deref(), leaf, out)?;
-                }
-                bar.inc(u64::from(tile.width()));
-                entries_bundle(&leaves)?
-            }
-        };
-        write(out, &tile.to_string(), &bytes)?;
-    }
-    // the checkpoint goes last: an export that broke off has none and can't be taken for a whole one
-    write(out, "checkpoint", head.checkpoint.as_bytes())?;
-    let vkey =
-        fs::read(data.folder().join("vkey")).context("could not read the log's public key")?;
-    write(out, "vkey", &vkey)?;
+            write(out, path, bytes)
+        },
+        &mut |done, all| {
+            bar.set_length(all);
+            bar.set_position(done);
+        },
+    )?;
     bar.finish_and_clear();
+    let head = VerifierKey::parse(vkey.trim())?.open(&checkpoint)?;
     output::line(format_args!(
         "{} entries, root {}, written to `{}`",
-        head.tree.size,
-        head.tree.root,
+        exported.entries,
+        head.root,
         out.display()
     ));
     Ok(())
 }
 
-/// Bodies and blobs that an entry names.
-fn beside(
-    reader: &dyn LogReader,
-    keys: Option<&SqliteKeys>,
-    leaf: &[u8],
-    out: &Path,
-) -> Result<()> {
-    let leaf = ledger::Leaf::decode(leaf)?;
-    for named in leaf.bodies()? {
-        let path = export::body_path(&named.commitment);
-        let file = match reader.body(&named.commitment)? {
-            Some(sealed) => body_file(sealed, keys)?,
-            None => BodyFile::Missing(named.clone()),
-        };
-        write(out, &path, &file.to_bytes()?)?;
-    }
-    for digest in leaf.blobs()? {
-        let blob = reader
-            .blob(&digest)?
-            .with_context(|| format!("the log lacks the blob {digest}"))?;
-        write(out, &export::blob_path(&digest), &blob)?;
-    }
-    Ok(())
-}
-
-fn body_file(sealed: SealedBody, keys: Option<&SqliteKeys>) -> Result<BodyFile> {
-    use engine::ports::KeyStore;
-    let Some(keys) = keys else {
-        return Ok(BodyFile::Sealed(sealed));
-    };
-    match keys.key(&sealed.subject)? {
-        Some(key) => Ok(BodyFile::Opened(sealed.open(&key)?)),
-        None => Ok(BodyFile::Erased(sealed.reference())),
-    }
-}
-
-fn write(out: &Path, path: &str, bytes: &[u8]) -> Result<()> {
+fn write(out: &Path, path: &str, bytes: &[u8]) -> std::io::Result<()> {
     let file = out.join(path);
     if let Some(folder) = file.parent() {
-        fs::create_dir_all(folder)
-            .with_context(|| format!("could not make `{}`", folder.display()))?;
+        fs::create_dir_all(folder)?;
     }
-    fs::write(&file, bytes).with_context(|| format!("could not write `{}`", file.display()))
+    fs::write(&file, bytes)
 }
 
 /// An exported folder on disk; links are refused, because they lead out of it.
