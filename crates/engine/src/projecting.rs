@@ -1,10 +1,10 @@
 //! The thread that keeps the projections behind the log: a reconciler. Entries are handed to it as they are committed; what it
 //! misses it reads from the log, so it may be slow, fail or start late without harm.
 use crate::{
+    chain,
     ports::{Projector, ReadError},
     record::Recorded,
     shared::Shared,
-    writer::chain,
 };
 use std::{
     sync::{

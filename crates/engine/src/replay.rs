@@ -244,7 +244,7 @@ impl<'v, B: Fn(&Digest) -> Option<Vec<u8>>> Replayer<'v, B> {
 }
 
 fn unreadable(error: &EntryError) -> Difference {
-    Difference::new("record", "a decision", crate::writer::chain(error))
+    Difference::new("record", "a decision", crate::chain(error))
 }
 
 fn compare(recorded: &Recorded, decision: Decision, same_engine: bool) -> Result<(), Difference> {

@@ -2,10 +2,10 @@
 //! is durable before a job starts; a job that ran twice does no harm; a removal is tried for ever.
 use crate::{
     body::clean,
+    chain,
     handle::{Answer, Engine, Failed, Submission},
     jobs::{Finished, Task, Work},
     ports::{Connector, ConnectorError, Job},
-    writer::chain,
 };
 use domain::{
     actor::Actor,

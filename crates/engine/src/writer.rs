@@ -15,6 +15,7 @@
 //! A commit that fails is *unknown*, not *no*: a refused row may be there all the same. So nobody is told yes, the log is read
 //! again, and what was found there is followed. Even then nothing is answered from it until a later commit has gone well.
 use crate::{
+    chain,
     draft::{Draft, Promised, Waiting, answer_of},
     entry,
     handle::{Answer, Failed, IdempotencyKey, Submission, Ticket},
@@ -486,16 +487,4 @@ fn answer_all(draft: &mut Draft) {
 /// Answers, if whoever asked still waits.
 fn tell(reply: crate::draft::Reply, answer: Result<Answer, Failed>) {
     let _ = reply.send(answer);
-}
-
-/// An error with its causes, for the log of the server.
-pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut told = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        told.push_str(": ");
-        told.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    told
 }

@@ -1,7 +1,7 @@
 //! `remit ledger export | verify | replay`: the log as files that anybody can check without this server, and the checking itself.
 use crate::{config, data::Data, output, server};
 use anyhow::{Context, Result, bail, ensure};
-use engine::export::Words;
+use engine::{chain, export::Words};
 use indicatif::{ProgressBar, ProgressStyle};
 use ledger::{
     checkpoint::VerifierKey,
@@ -255,17 +255,6 @@ pub(crate) fn replay(path: &Path, key: &Path) -> Result<()> {
         replayed.state.grants.len()
     ));
     Ok(())
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
 }
 
 /// Progress on standard error, where it is a terminal.

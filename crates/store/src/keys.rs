@@ -169,7 +169,7 @@ fn add_tombstone(step: &Transaction<'_>, subject: &str, at: Timestamp) -> rusqli
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::chain;
+    use engine::chain;
     use std::fs;
     use tempfile::TempDir;
 

@@ -1,6 +1,6 @@
 //! The server as an enforcement point sees it from inside the same process: decisions and records come from the engine, browser
 //! sessions from the portal's one-time codes, keys from its token issuer.
-use crate::{codes::Codes, tokens::Issuer, trouble::chain};
+use crate::{codes::Codes, tokens::Issuer};
 use domain::{
     actor::Actor,
     command::{Attempt, Command, Given},
@@ -11,7 +11,7 @@ use domain::{
     time::Timestamp,
 };
 use engine::{
-    Answer, Engine, Submission,
+    Answer, Engine, Submission, chain,
     enforcement::{
         Authority, Begun, Denial, Finish, Finished, Lease, PlatformMap, Redeemed, Unreachable,
     },

@@ -1,7 +1,7 @@
 //! The one way from a form or a JSON body to the engine, and from its answer to the user's words.
 use crate::{
     app::Portal,
-    trouble::{Failure, Refusal, Trouble, chain},
+    trouble::{Failure, Refusal, Trouble},
 };
 use domain::{
     actor::Actor,
@@ -11,7 +11,7 @@ use domain::{
     text::Text,
     time::Timestamp,
 };
-use engine::{Answer, Failed, IdempotencyKey, Submission};
+use engine::{Answer, Failed, IdempotencyKey, Submission, chain};
 use ledger::{Digest, SealedBody};
 use std::collections::BTreeMap;
 

@@ -5,6 +5,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use domain::time::Seconds;
+use engine::chain;
 
 /// Why a request got no for an answer, or none.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -308,18 +309,6 @@ pub(crate) fn sentence(message: &str) -> String {
     text.extend(chars);
     if !text.is_empty() && !text.ends_with(['.', '?', '!']) {
         text.push('.');
-    }
-    text
-}
-
-/// An error and its sources, for the log.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
     }
     text
 }

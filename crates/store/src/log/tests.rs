@@ -1,6 +1,6 @@
 //! What the log promises to its writer and readers, asked of real files.
 use super::*;
-use crate::error::chain;
+use engine::chain;
 use engine::ports::{Batch, CommitError, Head, KeptAnswer};
 use ledger::{
     body::{PersonKey, SealedBody, seal},

@@ -9,7 +9,7 @@ use crate::{
     app::{Portal, Shared},
     guard,
     submit::{Wish, submit},
-    trouble::{Trouble, chain},
+    trouble::Trouble,
     words::read_time,
 };
 use axum::{
@@ -23,6 +23,7 @@ use domain::{
     ids::{AccountId, DelegationId, DutyId, GroupId, JobRole, LessonId, PersonId, TeamId},
     time::Timestamp,
 };
+use engine::chain;
 use ledger::SealedBody;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};

@@ -9,7 +9,7 @@ use crate::{
     app::{Portal, Shared},
     csv,
     names::Names,
-    trouble::{Failure, Trouble, chain},
+    trouble::{Failure, Trouble},
     viewer::{Caller, Viewer, Watch},
     words::{encoded, read_time, rfc3339},
 };
@@ -23,7 +23,10 @@ use domain::{
     ids::{GrantNumber, PersonId, PrivilegeId, RequestNumber, TargetId},
     time::Timestamp,
 };
-use engine::views::{EntryRow, EvidenceQuery, Page};
+use engine::{
+    chain,
+    views::{EntryRow, EvidenceQuery, Page},
+};
 use ledger::{
     digest::Digest,
     proof_file::ProofFile,

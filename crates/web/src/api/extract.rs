@@ -160,10 +160,7 @@ impl<T: DeserializeOwned> FromRequestParts<Shared> for Asked<T> {
             .await
             .map(|Query(asked)| Self(asked))
             .map_err(|error| Trouble::Unreadable {
-                message: format!(
-                    "the query of the address: {}",
-                    crate::trouble::chain(&error)
-                ),
+                message: format!("the query of the address: {}", engine::chain(&error)),
             })
     }
 }

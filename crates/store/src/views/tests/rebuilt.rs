@@ -1,6 +1,6 @@
 //! The projections follow from the log alone: however they came to where they are, they are the same.
 use super::office::Office;
-use crate::{SqliteLog, SqliteProjector, SqliteViews, error::chain};
+use crate::{SqliteLog, SqliteProjector, SqliteViews};
 use domain::{
     actor::Actor,
     command::{Activity, Attempt, Command, DirectoryChange, Given, ReviewFinding, UseOutcome},
@@ -12,6 +12,7 @@ use domain::{
     text::Text,
     time::Seconds,
 };
+use engine::chain;
 use engine::{
     Submission,
     ports::{KeyStore, LogReader, Projector},
