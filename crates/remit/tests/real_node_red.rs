@@ -95,25 +95,6 @@ fn flows(invoices: &str, stock: &str) -> Value {
     ])
 }
 
-async fn granted(served: &Served, maker: &str, ask: Value) -> String {
-    let sent = served.send(maker, "POST", "/requests", Some(ask)).await;
-    assert_eq!(sent.status, 201, "{sent:?}");
-    let request = sent.text("/request/number");
-    // the band of the impact may ask for more seats than the catalog: whoever can, consents, until every seat is filled
-    let row = format!("/requests/{request}");
-    for account in [
-        "r-haddad", "m-sato", "k-berg", "t-weiss", "l-ito", "p-novak",
-    ] {
-        let token = served.sign_in(account).await;
-        served.try_approve(&token, &request).await;
-        let seen = served.send(maker, "GET", &row, None).await;
-        if let Some(grant) = seen.body.get("grant").and_then(Value::as_str) {
-            return grant.to_owned();
-        }
-    }
-    panic!("{:?}", served.send(maker, "GET", &row, None).await)
-}
-
 fn ask(privilege: &str, answers: &Value, confirmed: &Value) -> Value {
     json!({ "privilege": privilege, "targets": ["nodered.invoice-matching"], "duration_seconds": 1_800, "ticket": "CHG-7", "answers": answers, "confirmed": confirmed })
 }
@@ -192,21 +173,15 @@ async fn a_deploy_changes_the_tabs_of_the_grant_and_no_other() {
     let node_red = NodeRed::start(&home, port).await;
     let maker = served.sign_in("a-lindqvist").await;
     let answers = json!({ "change": "Map the renamed tax code field in the matching step.", "tested": "All 14 invoices matched in the test flow." });
-    let grant = granted(
-        &served,
-        &maker,
-        ask("nodered-edit-production", &answers, &json!(["tested"])),
-    )
-    .await;
-    let issued = served
-        .send(
+    let approvers = served.approvers().await;
+    let grant = served
+        .granted(
             &maker,
-            "POST",
-            &format!("/grants/{grant}/credentials"),
-            Some(json!({})),
+            &approvers,
+            ask("nodered-edit-production", &answers, &json!(["tested"])),
         )
         .await;
-    let token = issued.text("/token");
+    let token = served.token(&maker, &grant).await;
     assert_eq!(
         status(&served, &node_red.url("/flows"), &token).await,
         401,
@@ -263,16 +238,18 @@ async fn a_token_counts_while_its_grant_runs_and_what_it_did_is_read_from_the_au
     let node_red = NodeRed::start(&home, port).await;
     let maker = served.sign_in("d-moreau").await;
     let answers = json!({ "work": "Install the node that reads the new tax code field." });
-    let grant = granted(
-        &served,
-        &maker,
-        ask(
-            "nodered-maintain",
-            &answers,
-            &controls(&served, &maker).await,
-        ),
-    )
-    .await;
+    let approvers = served.approvers().await;
+    let grant = served
+        .granted(
+            &maker,
+            &approvers,
+            ask(
+                "nodered-maintain",
+                &answers,
+                &controls(&served, &maker).await,
+            ),
+        )
+        .await;
     let path = format!("/grants/{grant}/secret");
     let token = eventually("the token", || async {
         served

@@ -218,6 +218,8 @@ pub struct Home {
     folder: TempDir,
     pub port: u16,
     admin_port: u16,
+    /// The certificate of the server, if it has one; it is its own authority.
+    certificate: Option<String>,
 }
 
 impl Home {
@@ -229,15 +231,55 @@ impl Home {
 
     /// The same with any files beside the configuration.
     pub fn with_files(extra: &str, files: &[(&str, &str)], more_people: &str) -> Self {
+        Self::write(extra, files, more_people, None)
+    }
+
+    /// The same, reached by TLS only: `certificate.pem` is for `localhost` and `desk.localhost`.
+    pub fn with_tls(extra: &str, files: &[(&str, &str)]) -> Self {
+        let names = ["localhost", "desk.localhost"].map(str::to_owned);
+        let made = rcgen::generate_simple_self_signed(names).unwrap();
+        let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+        let files = [
+            files,
+            &[("certificate.pem", &certificate), ("key.pem", &key)],
+        ]
+        .concat();
+        let extra =
+            format!("{extra}\n[tls]\ncertificate = \"certificate.pem\"\nkey = \"key.pem\"\n");
+        Self::write(&extra, &files, "", Some(certificate.clone()))
+    }
+
+    fn write(
+        extra: &str,
+        files: &[(&str, &str)],
+        more_people: &str,
+        certificate: Option<String>,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let home = Self {
             folder,
             port: free_port(),
             admin_port: free_port(),
+            certificate,
         };
         for (name, content) in files {
             fs::write(home.path(name), content).unwrap();
         }
+        home.write_people(more_people);
+        home.write_config(extra);
+        run(remit()
+            .args(["config", "check", "--config"])
+            .arg(home.path("remit.toml")));
+        run(remit()
+            .args(["directory", "import"])
+            .arg(home.path("people.toml"))
+            .arg("--config")
+            .arg(home.path("remit.toml")));
+        home
+    }
+
+    /// The directory, and an account with the one password for everybody in it.
+    fn write_people(&self, more_people: &str) {
         let mut hash = remit();
         let mut child = hash
             .args(["accounts", "hash"])
@@ -256,26 +298,54 @@ impl Home {
             .fold("[accounts]\n".to_owned(), |text, account| {
                 text + &format!("{account} = \"{}\"\n", hash.trim())
             });
-        fs::write(home.path("accounts.toml"), accounts).unwrap();
-        fs::write(home.path("people.toml"), people).unwrap();
+        fs::write(self.path("accounts.toml"), accounts).unwrap();
+        fs::write(self.path("people.toml"), people).unwrap();
+    }
+
+    fn write_config(&self, extra: &str) {
         let bundle = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies/example");
         let config = format!(
-            "listen = \"127.0.0.1:{}\"\nadmin = \"127.0.0.1:{}\"\norigin = \"http://localhost:{}\"\ndata = \"data\"\nbundle = {:?}\naccounts = \"accounts.toml\"\n{extra}",
-            home.port,
-            home.admin_port,
-            home.port,
+            "listen = \"127.0.0.1:{}\"\nadmin = \"127.0.0.1:{}\"\norigin = \"{}\"\ndata = \"data\"\nbundle = {:?}\naccounts = \"accounts.toml\"\n{extra}",
+            self.port,
+            self.admin_port,
+            self.origin(),
             bundle.to_str().unwrap()
         );
-        fs::write(home.path("remit.toml"), config).unwrap();
-        run(remit()
-            .args(["config", "check", "--config"])
-            .arg(home.path("remit.toml")));
-        run(remit()
-            .args(["directory", "import"])
-            .arg(home.path("people.toml"))
-            .arg("--config")
-            .arg(home.path("remit.toml")));
-        home
+        fs::write(self.path("remit.toml"), config).unwrap();
+    }
+
+    /// Where browsers and programs reach the server.
+    pub fn origin(&self) -> String {
+        let scheme = if self.certificate.is_some() {
+            "https"
+        } else {
+            "http"
+        };
+        format!("{scheme}://localhost:{}", self.port)
+    }
+
+    /// A client that trusts the server's certificate, if it has one.
+    pub fn client(&self) -> reqwest::Client {
+        self.trusting().build().unwrap()
+    }
+
+    /// The same, which speaks nothing newer than HTTP/1.1.
+    pub fn client_of_http1(&self) -> reqwest::Client {
+        self.trusting().http1_only().build().unwrap()
+    }
+
+    fn trusting(&self) -> reqwest::ClientBuilder {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        // not every resolver knows the names below `localhost`
+        let here = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut client = reqwest::Client::builder()
+            .no_proxy()
+            .resolve("desk.localhost", here);
+        if let Some(certificate) = &self.certificate {
+            let certificate = reqwest::Certificate::from_pem(certificate.as_bytes()).unwrap();
+            client = client.tls_certs_only([certificate]);
+        }
+        client
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -298,13 +368,13 @@ impl Home {
             .unwrap();
         let served = Served {
             child,
-            client: reqwest::Client::builder().no_proxy().build().unwrap(),
-            base: format!("http://127.0.0.1:{}", self.port),
+            client: self.client(),
+            base: self.origin(),
         };
         let ready = format!("http://127.0.0.1:{}/readyz", self.admin_port);
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
         eventually("the server", || async {
-            served
-                .client
+            client
                 .get(&ready)
                 .send()
                 .await
@@ -446,6 +516,41 @@ impl Served {
             Some(body),
         )
         .await
+    }
+
+    /// Tokens of everybody who may be asked for consent in these tests.
+    pub async fn approvers(&self) -> Vec<String> {
+        let mut tokens = Vec::new();
+        for account in [
+            "r-haddad", "m-sato", "k-berg", "t-weiss", "l-ito", "p-novak",
+        ] {
+            tokens.push(self.sign_in(account).await);
+        }
+        tokens
+    }
+
+    /// Asks, and has one after another consent until every seat is filled: the band of the impact may ask for more seats than the
+    /// catalog. Returns the number of the grant.
+    pub async fn granted(&self, maker: &str, approvers: &[String], ask: Value) -> String {
+        let sent = self.send(maker, "POST", "/requests", Some(ask)).await;
+        assert_eq!(sent.status, 201, "{sent:?}");
+        let request = sent.text("/request/number");
+        let row = format!("/requests/{request}");
+        for approver in approvers {
+            self.try_approve(approver, &request).await;
+            let seen = self.send(maker, "GET", &row, None).await;
+            if let Some(grant) = seen.body.get("grant").and_then(Value::as_str) {
+                return grant.to_owned();
+            }
+        }
+        panic!("{:?}", self.send(maker, "GET", &row, None).await)
+    }
+
+    /// A bearer token for the platform behind the gateway.
+    pub async fn token(&self, maker: &str, grant: &str) -> String {
+        let path = format!("/grants/{grant}/credentials");
+        let issued = self.send(maker, "POST", &path, Some(json!({}))).await;
+        issued.text("/token")
     }
 
     /// Lets what is under way finish, then stops.
