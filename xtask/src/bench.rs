@@ -1,28 +1,100 @@
 //! Measures, always beside a bare reference in the same run: on a noisy machine only neighbours can be compared.
 //!
-//! Each room measures itself, in an example that prints a line for each measure: its name, its value, and in words where the
+//! Each room measures itself, in a program that prints a line for each measure: its name, its value, and in words where the
 //! value comes from, with tabs between. What to aim at is written here.
-use crate::{shell, tree};
+use crate::{install, shell, tree};
 use anyhow::{Context as _, Result, bail};
 use std::process::Command;
 
-/// An example of a room, and the least that each measure it prints should be.
+/// A program of a room that measures.
 struct Bench {
     room: &'static str,
-    example: &'static str,
-    aims: &'static [(&'static str, f64)],
+    program: Program,
+    aims: &'static [(&'static str, Aim)],
 }
 
-const BENCHES: &[Bench] = &[Bench {
-    room: "store",
-    example: "append_ratio",
-    aims: &[
-        ("durable append, batch of 1", 0.6),
-        ("durable append, batch of 10", 0.6),
-        ("durable append, batch of 100", 0.6),
-        ("durable append, batch of 1000", 0.6),
-    ],
-}];
+/// What cargo calls it.
+enum Program {
+    Example(&'static str),
+    /// A bench, which can start the room's own binary; this one needs a real PostgreSQL.
+    OnPostgres(&'static str),
+}
+
+/// What a measure should be.
+#[derive(Debug, Clone, Copy)]
+enum Aim {
+    AtLeast(f64),
+    AtMost(f64),
+    Under(f64),
+    /// Told only, for nobody has a bare reference to hold it against.
+    Told,
+}
+
+impl Aim {
+    fn is_met_by(self, value: f64) -> bool {
+        match self {
+            Self::AtLeast(least) => value >= least,
+            Self::AtMost(most) => value <= most,
+            Self::Under(limit) => value < limit,
+            Self::Told => true,
+        }
+    }
+}
+
+impl std::fmt::Display for Aim {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::AtLeast(least) => write!(f, "at least {least}"),
+            Self::AtMost(most) => write!(f, "at most {most}"),
+            Self::Under(limit) => write!(f, "under {limit}"),
+            Self::Told => f.write_str("no aim"),
+        }
+    }
+}
+
+const BENCHES: &[Bench] = &[
+    Bench {
+        room: "store",
+        program: Program::Example("append_ratio"),
+        aims: &[
+            ("durable append, batch of 1", Aim::AtLeast(0.6)),
+            ("durable append, batch of 10", Aim::AtLeast(0.6)),
+            ("durable append, batch of 100", Aim::AtLeast(0.6)),
+            ("durable append, batch of 1000", Aim::AtLeast(0.6)),
+        ],
+    },
+    Bench {
+        room: "policy",
+        program: Program::Example("decide_ratio"),
+        aims: &[
+            ("decision in process", Aim::AtMost(1.3)),
+            ("decision, first about a grant", Aim::AtMost(1.3)),
+        ],
+    },
+    Bench {
+        room: "testkit",
+        program: Program::Example("group_commit"),
+        aims: &[
+            ("decided and durable a second, 1 callers", Aim::Told),
+            ("decided and durable a second, 16 callers", Aim::Told),
+            ("decided and durable a second, 256 callers", Aim::Told),
+            ("decided and durable a second, 1024 callers", Aim::Told),
+        ],
+    },
+    Bench {
+        room: "gateway",
+        program: Program::Example("proxy_ratio"),
+        aims: &[("gateway requests, recorded", Aim::AtLeast(0.5))],
+    },
+    Bench {
+        room: "remit",
+        program: Program::OnPostgres("revoke_to_denied"),
+        aims: &[
+            ("revoke to denied, gateway", Aim::Under(10.0)),
+            ("revoke to denied, PostgreSQL", Aim::Under(250.0)),
+        ],
+    },
+];
 
 /// What an example printed.
 #[derive(Debug, PartialEq)]
@@ -39,17 +111,20 @@ struct Measure {
 pub(crate) fn run(check: bool) -> Result<()> {
     let mut missed = Vec::new();
     for bench in BENCHES {
+        shell::say(&format!("== {}", bench.program.name()));
         let measures = measures(&printed(bench)?)?;
-        for (name, least) in bench.aims {
+        for (name, aim) in bench.aims {
             let measure = measures
                 .iter()
                 .find(|measure| measure.name == *name)
-                .with_context(|| format!("{} does not measure `{name}`", bench.example))?;
-            let met = measure.value >= *least;
+                .with_context(|| format!("{} does not measure `{name}`", bench.program.name()))?;
+            let met = aim.is_met_by(measure.value);
             let verdict = if met { "met" } else { "MISSED" };
             shell::say(&format!(
-                "{name:32} {:6.2}  at least {least}: {verdict:6}  {}",
-                measure.value, measure.whence
+                "{name:44} {:9.2}  {:12} {verdict:6}  {}",
+                measure.value,
+                aim.to_string(),
+                measure.whence
             ));
             if !met {
                 missed.push(*name);
@@ -62,14 +137,30 @@ pub(crate) fn run(check: bool) -> Result<()> {
     Ok(())
 }
 
+impl Program {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Example(name) | Self::OnPostgres(name) => name,
+        }
+    }
+}
+
 fn printed(bench: &Bench) -> Result<String> {
-    let words = ["run", "--release", "--quiet", "--locked", "--package"];
-    shell::run_quietly(
-        Command::new("cargo")
-            .args(words)
-            .args([bench.room, "--example", bench.example])
-            .current_dir(tree::root()),
-    )
+    let mut command = Command::new("cargo");
+    command.current_dir(tree::root());
+    match bench.program {
+        Program::Example(name) => command.args(["run", "--release", "--example", name]).args([
+            "--quiet",
+            "--locked",
+            "--package",
+            bench.room,
+        ]),
+        Program::OnPostgres(name) => command
+            .args(["bench", "--features", "real-platforms", "--bench", name])
+            .args(["--quiet", "--locked", "--package", bench.room])
+            .env("REMIT_TEST_PG_BIN", install::postgres()?),
+    };
+    shell::run_quietly(&mut command)
 }
 
 fn measures(printed: &str) -> Result<Vec<Measure>> {

@@ -38,9 +38,7 @@ pub const UNKNOWN_PERSON: &str = "remit.unknown-person";
 pub struct AsCedar {
     /// Who wants to do what with which elevation, under which circumstances.
     pub request: Request,
-    /// All policies of the bundle.
-    pub policies: PolicySet,
-    /// What they can look into.
+    /// What the policies can look into.
     pub entities: Entities,
 }
 
@@ -136,13 +134,17 @@ impl Evaluator {
         }
     }
 
-    /// The question as Cedar itself would be asked it, with all policies of the bundle: for measurements and for tools that speak
-    /// Cedar. `None` if it can't be put.
+    /// All policies of the bundle.
+    pub fn policies(&self) -> &PolicySet {
+        &self.rules.policies
+    }
+
+    /// The question as Cedar itself would be asked it, to be put to [`Evaluator::policies`]: for measurements and for tools that
+    /// speak Cedar. `None` if it can't be put.
     pub fn as_cedar(&self, directory: &Directory, question: &PolicyQuestion) -> Option<AsCedar> {
         let facts = people::in_question(directory, question, true);
         Some(AsCedar {
             request: self.request(question, &Needed::All)?,
-            policies: self.rules.policies.clone(),
             entities: self.build(question, &facts, &Needed::All)?,
         })
     }

@@ -451,7 +451,7 @@ proptest! {
         let (evaluator, directory) = (example(), directory());
         let verdict = evaluator.evaluate(&directory, &asked);
         if let Some(direct) = evaluator.as_cedar(&directory, &asked).filter(|_| asked.principal.as_str() != "nobody") {
-            let response = Authorizer::new().is_authorized(&direct.request, &direct.policies, &direct.entities);
+            let response = Authorizer::new().is_authorized(&direct.request, evaluator.policies(), &direct.entities);
             let mut policies: Vec<String> = response.diagnostics().reason().map(ToString::to_string).collect();
             policies.sort();
             if policies.is_empty() {

@@ -1,0 +1,187 @@
+//! The gateway with a real engine and its log on disk, every use recorded before it is forwarded and its outcome after, beside a
+//! bare reverse proxy on the same stack: the same client, the same platform, the same callers, turn by turn in one run. Prints
+//! a line: its name, the ratio, and requests a second of both, with tabs between.
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "it measures real time, prints, and panics where it can't go on"
+)]
+
+mod recorded;
+
+use bytes::Bytes;
+use gateway::gateway::Gateway;
+use http::{HeaderMap, Request, Response, StatusCode, Uri, header};
+use http_body_util::{BodyExt, Empty, Full};
+use hyper::body::Incoming;
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioIo},
+    server::conn::auto,
+};
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::net::{TcpListener, TcpStream};
+
+/// Callers at a time, each with a connection of its own.
+const CALLERS: usize = 16;
+/// Turns of each side, and how long one takes.
+const TURNS: u32 = 5;
+const TURN: Duration = Duration::from_secs(2);
+/// What the platform answers: about a row of a table.
+const ANSWER: &[u8] = &[b'x'; 512];
+
+pub(crate) const HOST: &str = "nodered.localhost";
+const PATH: &str = "/flow/f1";
+
+#[tokio::main]
+async fn main() {
+    let upstream = platform().await;
+    let (recorded, gateway) = recorded::start(upstream).await;
+    let gateway = serve_gateway(gateway).await;
+    let bare = bare_proxy(upstream).await;
+    let cookie = enter(gateway).await;
+    for address in [gateway, bare] {
+        turn(address, &cookie, TURN / 4).await;
+    }
+    let (mut ours, mut theirs) = (0.0, 0.0);
+    for _ in 0..TURNS {
+        ours += turn(gateway, &cookie, TURN).await;
+        theirs += turn(bare, &cookie, TURN).await;
+    }
+    let (ours, theirs) = (ours / f64::from(TURNS), theirs / f64::from(TURNS));
+    println!(
+        "gateway requests, recorded\t{:.2}\t{ours:.0} requests/s beside {theirs:.0} of a bare proxy",
+        ours / theirs
+    );
+    recorded.stop().await;
+}
+
+/// Requests a second.
+async fn turn(address: SocketAddr, cookie: &str, long: Duration) -> f64 {
+    let begun = Instant::now();
+    let callers: Vec<_> = (0..CALLERS)
+        .map(|_| tokio::spawn(call(address, cookie.to_owned(), begun + long)))
+        .collect();
+    let mut count = 0;
+    for caller in callers {
+        count += caller.await.unwrap();
+    }
+    f64::from(count) / begun.elapsed().as_secs_f64()
+}
+
+async fn call(address: SocketAddr, cookie: String, until: Instant) -> u32 {
+    let stream = TcpStream::connect(address).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    let mut count = 0;
+    while Instant::now() < until {
+        let request = Request::get(PATH)
+            .header(header::HOST, HOST)
+            .header(header::COOKIE, &cookie)
+            .body(Empty::<Bytes>::new())
+            .unwrap();
+        let response = sender.send_request(request).await.unwrap();
+        let status = response.status();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!((status, &*body), (StatusCode::OK, ANSWER));
+        count += 1;
+    }
+    count
+}
+
+/// The way in that a browser takes.
+async fn enter(address: SocketAddr) -> String {
+    let stream = TcpStream::connect(address).await.unwrap();
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    let request = Request::post("/.remit/open")
+        .header(header::HOST, HOST)
+        .body(Full::new(Bytes::from_static(b"code=once")))
+        .unwrap();
+    let response = sender.send_request(request).await.unwrap();
+    let cookie = response.headers()[header::SET_COOKIE].to_str().unwrap();
+    cookie.split(';').next().unwrap().to_owned()
+}
+
+async fn platform() -> SocketAddr {
+    listen(|_| async { Response::new(Full::new(Bytes::from_static(ANSWER))) }).await
+}
+
+async fn serve_gateway(gateway: Arc<Gateway>) -> SocketAddr {
+    listen(move |request| {
+        let gateway = gateway.clone();
+        async move { gateway.handle(request).await }
+    })
+    .await
+}
+
+/// What a reverse proxy does at least: drop the headers of one hop, name the platform, stream what comes back.
+async fn bare_proxy(upstream: SocketAddr) -> SocketAddr {
+    let mut http = HttpConnector::new();
+    http.set_nodelay(true);
+    let client: Client<HttpConnector, Incoming> = Client::builder(TokioExecutor::new()).build(http);
+    listen(move |request: Request<Incoming>| {
+        let client = client.clone();
+        async move {
+            let (mut parts, body) = request.into_parts();
+            let path = parts.uri.path_and_query().unwrap().as_str();
+            parts.uri = format!("http://{upstream}{path}").parse::<Uri>().unwrap();
+            strip(&mut parts.headers);
+            let answer = client.request(Request::from_parts(parts, body)).await;
+            let mut answer = answer.unwrap();
+            strip(answer.headers_mut());
+            answer
+        }
+    })
+    .await
+}
+
+fn strip(headers: &mut HeaderMap) {
+    for name in [
+        header::CONNECTION,
+        header::HOST,
+        header::TE,
+        header::TRANSFER_ENCODING,
+        header::UPGRADE,
+    ] {
+        headers.remove(name);
+    }
+}
+
+async fn listen<F, A, B>(answer: F) -> SocketAddr
+where
+    F: Fn(Request<Incoming>) -> A + Clone + Send + Sync + 'static,
+    A: Future<Output = Response<B>> + Send + 'static,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            stream.set_nodelay(true).unwrap();
+            let answer = answer.clone();
+            let service = hyper::service::service_fn(move |request| {
+                let answered = answer(request);
+                async move { Ok::<_, Infallible>(answered.await) }
+            });
+            tokio::spawn(async move {
+                auto::Builder::new(TokioExecutor::new())
+                    .serve_connection_with_upgrades(TokioIo::new(stream), service)
+                    .await
+            });
+        }
+    });
+    address
+}
