@@ -80,6 +80,18 @@ pub struct Finished {
     pub stopped: Option<Denial>,
 }
 
+/// A browser's one-time code, and how it came.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WayIn {
+    /// The code. A secret, good once.
+    pub code: String,
+    /// The host it was posted to, without its port.
+    pub host: String,
+    /// The origin of the page that posted it, as the browser vouches: a page of somebody else could bring somebody else's code.
+    pub origin: String,
+}
+
 /// A browser's one-time code, exchanged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Redeemed {
@@ -127,12 +139,8 @@ pub trait Authority: Send + Sync {
     fn begin(&self, attempt: Attempt) -> Eventually<'_, Result<Begun, Unreachable>>;
     /// Records what came of it.
     fn finish(&self, finish: Finish) -> Eventually<'_, Result<Finished, Unreachable>>;
-    /// Exchanges a one-time code that was made for `host`; `None` if it is unknown, used, too old or for another host.
-    fn redeem<'a>(
-        &'a self,
-        code: &'a str,
-        host: &'a str,
-    ) -> Eventually<'a, Result<Option<Redeemed>, Unreachable>>;
+    /// Exchanges a one-time code; `None` if it is unknown, used, too old, for another host, or wasn't posted by the portal.
+    fn redeem(&self, way_in: WayIn) -> Eventually<'_, Result<Option<Redeemed>, Unreachable>>;
     /// Whether a grant may be used right now.
     fn lease(&self, grant: GrantId) -> Eventually<'_, Result<Lease, Unreachable>>;
     /// Grants that stop or start being usable, as it happens. A receiver that lags must ask [`Authority::lease`].

@@ -18,7 +18,7 @@ use domain::{
     ids::{CredentialId, GatewayId, GrantId},
 };
 use engine::{
-    enforcement::{Authority, Begun, Unreachable},
+    enforcement::{Authority, Begun, Unreachable, WayIn},
     ports::{Clock, Random},
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
@@ -376,6 +376,9 @@ impl Gateway {
                 ),
             ));
         }
+        // only the portal's own page leads here: a page of somebody else could sign this browser in with somebody else's code,
+        // and what the person then does would be done under a grant that isn't theirs
+        let origin = only(request.headers(), &header::ORIGIN).ok_or_else(cross_site)?;
         let body = mapping::read_bounded(request.into_body(), 1_024).await?;
         let code = std::str::from_utf8(&body)
             .ok()
@@ -384,7 +387,11 @@ impl Gateway {
         let redeemed = self
             .parts
             .authority
-            .redeem(code, &bare_host(host))
+            .redeem(WayIn {
+                code: code.to_owned(),
+                host: bare_host(host),
+                origin,
+            })
             .await
             .map_err(|error| unreachable(&error))?;
         let redeemed = redeemed
@@ -413,11 +420,16 @@ impl Gateway {
                 forget_at,
             },
         );
+        Ok(self.led_in(&name))
+    }
+
+    /// On to the platform's own first page, with the cookie.
+    fn led_in(&self, name: &[u8; 32]) -> Response<Body> {
         let secure = if self.parts.tls { "; Secure" } else { "" };
         let cookie = format!(
             "{}={}; Path=/; HttpOnly; SameSite=Lax{secure}",
             session::COOKIE,
-            session::hex(&name)
+            session::hex(name)
         );
         let mut response = Response::new(full(String::new()));
         *response.status_mut() = StatusCode::SEE_OTHER;
@@ -430,7 +442,7 @@ impl Gateway {
         if let Ok(cookie) = HeaderValue::from_str(&cookie) {
             response.headers_mut().insert(header::SET_COOKIE, cookie);
         }
-        Ok(response)
+        response
     }
 
     fn origin(&self, host: &str) -> String {
@@ -454,6 +466,15 @@ fn host_of(request: &Request<Body>) -> Option<String> {
         (Some(authority), Some(named)) if authority != named => None,
         (Some(host), _) | (None, Some(host)) => Some(host),
         (None, None) => Some(String::new()),
+    }
+}
+
+/// The text of a header that is there once.
+fn only(headers: &HeaderMap, name: &http::HeaderName) -> Option<String> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) => value.to_str().ok().map(str::to_owned),
+        _ => None,
     }
 }
 

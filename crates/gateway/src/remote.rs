@@ -13,6 +13,7 @@ use domain::{
 use engine::{
     enforcement::{
         Authority, Begun, Finish, Finished, LEASE_MS, Lease, PlatformMap, Redeemed, Unreachable,
+        WayIn,
     },
     ports::{Clock, Eventually, GrantSignal},
 };
@@ -315,13 +316,6 @@ impl Signals {
     }
 }
 
-/// A one-time code, and the host it was posted to.
-#[derive(Serialize)]
-struct RedeemOut<'a> {
-    code: &'a str,
-    host: &'a str,
-}
-
 impl Authority for RemoteAuthority {
     fn platform<'a>(
         &'a self,
@@ -342,15 +336,8 @@ impl Authority for RemoteAuthority {
         Box::pin(async move { self.tell("/gateway/v1/finish", &finish).await })
     }
 
-    fn redeem<'a>(
-        &'a self,
-        code: &'a str,
-        host: &'a str,
-    ) -> Eventually<'a, Result<Option<Redeemed>, Unreachable>> {
-        Box::pin(async move {
-            let out = RedeemOut { code, host };
-            self.tell("/gateway/v1/redeem", &out).await
-        })
+    fn redeem(&self, way_in: WayIn) -> Eventually<'_, Result<Option<Redeemed>, Unreachable>> {
+        Box::pin(async move { self.tell("/gateway/v1/redeem", &way_in).await })
     }
 
     fn lease(&self, grant: GrantId) -> Eventually<'_, Result<Lease, Unreachable>> {

@@ -11,7 +11,7 @@ use domain::{
     time::Timestamp,
 };
 use engine::{
-    enforcement::{Authority, Begun, Finish},
+    enforcement::{Authority, Begun, Finish, WayIn},
     ports::{Clock, GrantSignal},
 };
 use gateway::remote::RemoteAuthority;
@@ -179,12 +179,20 @@ async fn each_question_is_one_call_with_the_gateways_token() {
     assert_eq!(bed.authority.finish(finish).await.unwrap().entry, 8);
 
     bed.answers("/gateway/v1/redeem", "null");
-    let redeemed = bed.authority.redeem("c", "desk.localhost").await.unwrap();
+    let redeemed = bed
+        .authority
+        .redeem(WayIn {
+            code: "c".to_owned(),
+            host: "desk.localhost".to_owned(),
+            origin: "http://portal.localhost".to_owned(),
+        })
+        .await
+        .unwrap();
     assert_eq!(redeemed, None);
     let asked = bed.asked();
     assert_eq!(
         asked[1],
-        r#"POST /gateway/v1/redeem Bearer gate-token {"code":"c","host":"desk.localhost"}"#
+        r#"POST /gateway/v1/redeem Bearer gate-token {"code":"c","host":"desk.localhost","origin":"http://portal.localhost"}"#
     );
 
     let path = "/gateway/v1/grants/01890a5d-ac96-774b-bcce-b302099a8057";

@@ -14,6 +14,7 @@ use engine::{
     Answer, Engine, Submission, chain,
     enforcement::{
         Authority, Begun, Denial, Finish, Finished, Lease, PlatformMap, Redeemed, Unreachable,
+        WayIn,
     },
     ports::{Eventually, GrantSignal},
     record::Refusal,
@@ -163,8 +164,8 @@ impl LocalAuthority {
         }
     }
 
-    async fn redeem_code(&self, code: &str, host: &str) -> Result<Option<Redeemed>, Unreachable> {
-        let Some(bound) = self.codes.redeem(code, host, self.engine.now()) else {
+    async fn redeem_code(&self, way_in: WayIn) -> Result<Option<Redeemed>, Unreachable> {
+        let Some(bound) = self.codes.redeem(&way_in, self.engine.now()) else {
             return Ok(None);
         };
         let command = Command::IssueCredential {
@@ -247,12 +248,8 @@ impl Authority for LocalAuthority {
         Box::pin(self.finish_use(finish))
     }
 
-    fn redeem<'a>(
-        &'a self,
-        code: &'a str,
-        host: &'a str,
-    ) -> Eventually<'a, Result<Option<Redeemed>, Unreachable>> {
-        Box::pin(self.redeem_code(code, host))
+    fn redeem(&self, way_in: WayIn) -> Eventually<'_, Result<Option<Redeemed>, Unreachable>> {
+        Box::pin(self.redeem_code(way_in))
     }
 
     fn lease(&self, grant: GrantId) -> Eventually<'_, Result<Lease, Unreachable>> {

@@ -6,7 +6,7 @@ use domain::{
     ids::{GrantId, PersonId, PlatformId},
     time::{Seconds, Timestamp},
 };
-use engine::ports::Random;
+use engine::{enforcement::WayIn, ports::Random};
 use ledger::Digest;
 use std::{
     collections::BTreeMap,
@@ -33,6 +33,8 @@ pub struct Bound {
     pub actor: Actor,
     /// The host that may exchange it, without its port.
     pub host: String,
+    /// The portal's own origin: only one of its pages may post the code.
+    pub origin: String,
     /// The portal session that made it.
     pub session: Digest,
 }
@@ -84,11 +86,14 @@ impl Codes {
     }
 
     /// Exchanges a code. Whatever comes of it, the code is spent.
-    pub fn redeem(&self, code: &str, host: &str, now: Timestamp) -> Option<Bound> {
+    pub fn redeem(&self, way_in: &WayIn, now: Timestamp) -> Option<Bound> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = waiting.remove(&Digest::of(code.as_bytes()))?;
-        (now < found.expires_at && found.bound.host.eq_ignore_ascii_case(host))
-            .then_some(found.bound)
+        let found = waiting.remove(&Digest::of(way_in.code.as_bytes()))?;
+        let bound = found.bound;
+        let fits = now < found.expires_at
+            && bound.host.eq_ignore_ascii_case(&way_in.host)
+            && bound.origin == way_in.origin;
+        fits.then_some(bound)
     }
 
     /// Forgets the codes of a portal session that ended.
@@ -114,11 +119,28 @@ mod tests {
         }
     }
 
+    const PORTAL: &str = "http://portal.localhost";
     const NOW: Timestamp = Timestamp(1_000_000);
 
     fn codes() -> Codes {
         Codes::new(Arc::new(Counting(Mutex::new(0))))
     }
+
+    fn redeem(
+        codes: &Codes,
+        code: &str,
+        (host, origin): (&str, &str),
+        now: Timestamp,
+    ) -> Option<Bound> {
+        let way_in = WayIn {
+            code: code.to_owned(),
+            host: host.to_owned(),
+            origin: origin.to_owned(),
+        };
+        codes.redeem(&way_in, now)
+    }
+
+    const RIGHT: (&str, &str) = ("nodered.localhost", PORTAL);
 
     fn bound() -> Bound {
         Bound {
@@ -127,6 +149,7 @@ mod tests {
             holder: "mia".parse().unwrap(),
             actor: Actor::System,
             host: "nodered.localhost".to_owned(),
+            origin: PORTAL.to_owned(),
             session: Digest::of(b"session"),
         }
     }
@@ -136,23 +159,34 @@ mod tests {
         let codes = codes();
         let (code, _) = codes.make(bound(), NOW);
         assert_eq!(code.len(), 43);
-        assert_eq!(codes.redeem(&code, "nodered.localhost", NOW), Some(bound()));
-        assert_eq!(codes.redeem(&code, "nodered.localhost", NOW), None);
+        assert_eq!(redeem(&codes, &code, RIGHT, NOW), Some(bound()));
+        assert_eq!(redeem(&codes, &code, RIGHT, NOW), None);
     }
 
     #[test]
     fn a_code_is_good_for_a_minute() {
         let codes = codes();
         let (code, expires_at) = codes.make(bound(), NOW);
-        assert_eq!(codes.redeem(&code, "nodered.localhost", expires_at), None);
+        assert_eq!(redeem(&codes, &code, RIGHT, expires_at), None);
     }
 
     #[test]
     fn a_code_at_another_host_is_refused_and_spent() {
         let codes = codes();
         let (code, _) = codes.make(bound(), NOW);
-        assert_eq!(codes.redeem(&code, "evil.localhost", NOW), None);
-        assert_eq!(codes.redeem(&code, "nodered.localhost", NOW), None);
+        assert_eq!(redeem(&codes, &code, ("evil.localhost", PORTAL), NOW), None);
+        assert_eq!(redeem(&codes, &code, RIGHT, NOW), None);
+    }
+
+    #[test]
+    fn a_code_from_another_page_than_the_portals_is_refused_and_spent() {
+        for origin in ["http://evil.localhost", "null", ""] {
+            let codes = codes();
+            let (code, _) = codes.make(bound(), NOW);
+            let other = ("nodered.localhost", origin);
+            assert_eq!(redeem(&codes, &code, other, NOW), None, "{origin}");
+            assert_eq!(redeem(&codes, &code, RIGHT, NOW), None, "{origin}");
+        }
     }
 
     #[test]
@@ -160,6 +194,6 @@ mod tests {
         let codes = codes();
         let (code, _) = codes.make(bound(), NOW);
         codes.forget(&Digest::of(b"session"));
-        assert_eq!(codes.redeem(&code, "nodered.localhost", NOW), None);
+        assert_eq!(redeem(&codes, &code, RIGHT, NOW), None);
     }
 }

@@ -21,11 +21,12 @@ use domain::{
 use engine::{
     enforcement::{
         Authority, Begun, Finish, Finished, LEASE_MS, Lease, PlatformMap, Redeemed, Unreachable,
+        WayIn,
     },
     ports::GrantSignal,
 };
 use futures_util::stream::{self, Stream};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::{convert::Infallible, sync::Arc, time::Duration};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
@@ -88,20 +89,12 @@ async fn finish(
     finished.map(Json).map_err(|error| trouble(&portal, &error))
 }
 
-/// A one-time code, and the host it was posted to.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RedeemIn {
-    code: String,
-    host: String,
-}
-
 async fn redeem(
     State(portal): State<Shared>,
     Point(authority): Point,
-    Strict { body, .. }: Strict<RedeemIn>,
+    Strict { body, .. }: Strict<WayIn>,
 ) -> Result<Json<Option<Redeemed>>, Trouble> {
-    let redeemed = authority.redeem(&body.code, &body.host).await;
+    let redeemed = authority.redeem(body).await;
     redeemed.map(Json).map_err(|error| trouble(&portal, &error))
 }
 

@@ -8,6 +8,7 @@ use domain::{
 use engine::{
     enforcement::{
         Authority, Begun, Denial, Finish, Finished, Lease, PlatformMap, Redeemed, Unreachable,
+        WayIn,
     },
     ports::{Eventually, GrantSignal},
 };
@@ -29,7 +30,7 @@ pub(crate) struct Said {
     pub(crate) reachable: bool,
     pub(crate) expires_at: Timestamp,
     pub(crate) keys: Arc<str>,
-    pub(crate) codes: BTreeMap<(String, String), Redeemed>,
+    pub(crate) codes: BTreeMap<(String, String, String), Redeemed>,
     pub(crate) begun: Vec<Attempt>,
 }
 
@@ -201,12 +202,8 @@ impl Authority for Double {
         })
     }
 
-    fn redeem<'a>(
-        &'a self,
-        code: &'a str,
-        host: &'a str,
-    ) -> Eventually<'a, Result<Option<Redeemed>, Unreachable>> {
-        let key = (code.to_owned(), host.to_owned());
+    fn redeem(&self, way_in: WayIn) -> Eventually<'_, Result<Option<Redeemed>, Unreachable>> {
+        let key = (way_in.code, way_in.host, way_in.origin);
         Box::pin(async move { self.asked(|said| said.codes.remove(&key)) })
     }
 

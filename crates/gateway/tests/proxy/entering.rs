@@ -7,13 +7,35 @@ use domain::time::Timestamp;
 use engine::enforcement::Redeemed;
 use http::{Request, StatusCode, header};
 
+/// The portal's own origin.
+const PORTAL: &str = "http://portal.localhost";
+
 async fn open(bed: &Bed, code: &str, host: &str) -> Answer {
-    let request = Request::post("/.remit/open")
+    open_from(bed, code, host, &[PORTAL]).await
+}
+
+async fn open_from(bed: &Bed, code: &str, host: &str, origins: &[&str]) -> Answer {
+    let mut request = Request::post("/.remit/open")
         .header(header::HOST, host)
-        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-        .body(format!("code={code}"))
-        .unwrap();
-    bed.send(request).await
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+    for origin in origins {
+        request = request.header(header::ORIGIN, *origin);
+    }
+    bed.send(request.body(format!("code={code}")).unwrap())
+        .await
+}
+
+/// `c0de` is good once at [`HOST`], for a page of the portal.
+fn made(bed: &Bed) {
+    let redeemed = Redeemed {
+        grant: GRANT.parse().unwrap(),
+        credential: CREDENTIAL.parse().unwrap(),
+        holder: "ada".parse().unwrap(),
+        platform: "desk".parse().unwrap(),
+        expires_at: Timestamp(crate::bed::NOW.0 + 1_000),
+    };
+    let key = ("c0de".to_owned(), HOST.to_owned(), PORTAL.to_owned());
+    bed.authority.said().codes.insert(key, redeemed);
 }
 
 fn with_cookie(method: &str, path: &str, cookie: &str) -> http::request::Builder {
@@ -25,15 +47,7 @@ fn with_cookie(method: &str, path: &str, cookie: &str) -> http::request::Builder
 }
 
 async fn signed_in(bed: &Bed) -> String {
-    let redeemed = Redeemed {
-        grant: GRANT.parse().unwrap(),
-        credential: CREDENTIAL.parse().unwrap(),
-        holder: "ada".parse().unwrap(),
-        platform: "desk".parse().unwrap(),
-        expires_at: Timestamp(crate::bed::NOW.0 + 1_000),
-    };
-    let key = ("c0de".to_owned(), HOST.to_owned());
-    bed.authority.said().codes.insert(key, redeemed);
+    made(bed);
     let answer = open(bed, "c0de", HOST).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER);
     assert_eq!(answer.headers[header::LOCATION], "/");
@@ -85,6 +99,30 @@ async fn a_code_for_one_host_is_no_good_on_another() {
     );
     let elsewhere = Request::get("/.remit/open").header(header::HOST, HOST);
     check(&bed, elsewhere, "404 not-found: there is nothing here").await;
+}
+
+#[tokio::test]
+async fn nobody_is_signed_in_by_a_page_that_is_not_the_portals() {
+    let bed = Bed::start().await;
+    made(&bed);
+    let cross_site = "403 cross-site: another site asked for this in your name";
+    for (origins, expected) in [
+        (&[][..], cross_site),
+        (&[PORTAL, PORTAL], cross_site),
+        (
+            &["http://evil.example"],
+            "403 code: this way in has been used or is too old",
+        ),
+        (
+            &["null"],
+            "403 code: this way in has been used or is too old",
+        ),
+    ] {
+        let answer = open_from(&bed, "c0de", HOST, origins).await;
+        assert!(!answer.headers.contains_key(header::SET_COOKIE));
+        assert_eq!(answer.problem(), expected, "{origins:?}");
+    }
+    assert_eq!(open(&bed, "c0de", HOST).await.status, StatusCode::SEE_OTHER);
 }
 
 #[tokio::test]

@@ -77,7 +77,8 @@ pub(crate) struct SecretOut {
 /// A code for a browser session at a gateway.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct CodeOut {
-    /// Post it as form field `code` to `post_to`. A secret, good once.
+    /// Post it as form field `code` to `post_to`, with the portal's own origin as `Origin`: the gateway takes it from no other
+    /// page. A secret, good once.
     code: String,
     post_to: String,
     expires_at: String,
@@ -367,6 +368,7 @@ pub(crate) fn opening(
         holder: viewer.person.clone(),
         actor: session.actor(),
         host: host.to_owned(),
+        origin: portal.app.origin.clone(),
         session: session.id,
     };
     let (code, expires_at) = portal.app.codes.make(bound, viewer.now);

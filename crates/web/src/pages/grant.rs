@@ -18,7 +18,7 @@ use askama::Template;
 use axum::{
     Extension,
     extract::{Path, Query, State},
-    http::StatusCode,
+    http::{HeaderValue, StatusCode, header},
     response::Response,
 };
 use domain::{
@@ -353,7 +353,13 @@ pub(crate) async fn open(
         post_to: opening.post_to,
         code: opening.code,
     };
-    Ok(html(&portal, StatusCode::OK, &page))
+    let mut response = html(&portal, StatusCode::OK, &page);
+    // the gateway wants to know that this page sent the code; under `same-origin` the browser would hide it
+    response.headers_mut().insert(
+        header::REFERRER_POLICY,
+        HeaderValue::from_static("strict-origin"),
+    );
+    Ok(response)
 }
 
 fn secret_label(kind: &CredentialKind) -> &'static str {

@@ -1,5 +1,5 @@
 //! The main path over the API, and the rules of the protocol around it.
-use super::office::{GATEWAY, Office};
+use super::office::{GATEWAY, ORIGIN, Office};
 use domain::{
     command::{Attempt, UseOutcome},
     fixture,
@@ -100,7 +100,8 @@ fn attempt(grant: GrantId, credential: CredentialId) -> Attempt {
     }
 }
 
-async fn used(office: &Office, grant: &str, credential: &str) {
+/// Somebody uses their grant at the gateway.
+pub(crate) async fn used(office: &Office, grant: &str, credential: &str) {
     let (grant, credential) = (grant.parse().unwrap(), credential.parse().unwrap());
     let begun = office
         .authority
@@ -161,7 +162,7 @@ async fn an_enforcement_point_that_runs_alone_gets_the_same_answers() {
         opening["post_to"],
         "http://nodered.localhost:8081/.remit/open"
     );
-    let body = json!({"code": opening["code"], "host": "nodered.localhost"});
+    let body = json!({"code": opening["code"], "host": "nodered.localhost", "origin": ORIGIN});
     let redeemed = office
         .send("POST", "/gateway/v1/redeem", &headers, Some(&body))
         .await

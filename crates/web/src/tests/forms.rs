@@ -169,6 +169,8 @@ async fn the_whole_life_is_walked_through_forms_without_scripts() {
         "{}",
         opened.text
     );
+    // or the browser would post the code with `Origin: null`, and the gateway would not take it
+    assert_eq!(opened.header("referrer-policy"), "strict-origin");
     assert_eq!(
         to(&office
             .form("eve", "/grants/G-1/hold", &[("comment", "odd")])
