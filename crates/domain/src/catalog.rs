@@ -428,24 +428,3 @@ pub struct Terms {
     /// Most open requests of one person.
     pub open_requests_max: u32,
 }
-
-impl Catalog {
-    /// Whether `person` answers for `privilege`, or for the data of one of `targets`.
-    pub fn owns(
-        &self,
-        person: &PersonId,
-        privilege: &PrivilegeId,
-        targets: &BTreeSet<TargetId>,
-    ) -> bool {
-        let governs = self
-            .privileges
-            .get(privilege)
-            .is_some_and(|privilege| privilege.owner == *person);
-        let answers = |target: &TargetId| {
-            self.targets
-                .get(target)
-                .is_some_and(|target| target.data_owner == *person)
-        };
-        governs || targets.iter().any(answers)
-    }
-}

@@ -207,6 +207,11 @@ pub enum Command {
         /// What was done.
         activity: Activity,
     },
+    /// The time of a review is over, or its alarm is to be raised again.
+    EscalateReview {
+        /// Which grant.
+        grant: GrantId,
+    },
     /// Say whether a past use was what the purpose said.
     ReviewGrant {
         /// Which grant.

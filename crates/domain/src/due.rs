@@ -3,12 +3,14 @@
 use crate::{
     command::Command,
     grant::{Grant, GrantState},
+    ids::GrantId,
     request::Request,
     state::State,
     time::Timestamp,
 };
 
-/// Commands of the broker itself that are due at `now`: ends of grants, then requests, then starts of grants.
+/// Commands of the broker itself that are due at `now`: ends of grants, then requests and alarms of reviews, then starts of
+/// grants.
 pub fn due(state: &State, now: Timestamp) -> Vec<Command> {
     let (ends, starts): (Vec<_>, Vec<_>) = state
         .grants
@@ -20,9 +22,12 @@ pub fn due(state: &State, now: Timestamp) -> Vec<Command> {
         .requests
         .values()
         .filter_map(|request| request_due(request, now));
+    let reviews = alarms(state)
+        .filter(|(at, _)| *at <= now)
+        .map(|(_, grant)| Command::EscalateReview { grant });
     let ends = ends.into_iter().map(|next| next.command);
     let starts = starts.into_iter().map(|next| next.command);
-    ends.chain(requests).chain(starts).collect()
+    ends.chain(requests).chain(reviews).chain(starts).collect()
 }
 
 /// The earliest instant at which [`due`] gives something.
@@ -31,7 +36,16 @@ pub fn next_due(state: &State) -> Option<Timestamp> {
     grants
         .map(|next| next.at)
         .chain(state.requests.values().map(request_next))
+        .chain(alarms(state).map(|(at, _)| at))
         .min()
+}
+
+/// When the alarm of each review is raised that could be given.
+fn alarms(state: &State) -> impl Iterator<Item = (Timestamp, GrantId)> {
+    let reviews = state.reviews.iter();
+    reviews
+        .filter(|(grant, _)| state.is_over(**grant))
+        .map(|(grant, due)| (due.alarm_at, *grant))
 }
 
 struct Next {

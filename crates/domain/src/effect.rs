@@ -80,6 +80,24 @@ impl Notice {
             Alarm::Contained { grant, because } => {
                 format!("grant {grant} was contained: {because:?}")
             }
+            Alarm::Unreviewed {
+                grant,
+                holder,
+                reviewers,
+            } if reviewers.is_empty() => format!(
+                "nobody may review what `{holder}` did under grant {grant}: name a manager, an owner or somebody for security who took no part in it"
+            ),
+            Alarm::Unreviewed {
+                grant,
+                holder,
+                reviewers,
+            } => {
+                let names: Vec<String> = reviewers.iter().map(|who| format!("`{who}`")).collect();
+                format!(
+                    "nobody has reviewed what `{holder}` did under grant {grant}; these may: {}",
+                    names.join(", ")
+                )
+            }
         })
     }
 }

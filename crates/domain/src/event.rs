@@ -186,6 +186,12 @@ pub enum Event {
         holder: PersonId,
         due_at: Timestamp,
     },
+    /// Nobody did in time, or nobody could: these may now, and the alarm is raised again if none of them does.
+    ReviewEscalated {
+        grant: GrantId,
+        to: Vec<PersonId>,
+        again_at: Timestamp,
+    },
     /// Somebody said it.
     GrantReviewed {
         grant: GrantId,
@@ -215,5 +221,10 @@ pub enum Alarm {
     Contained {
         grant: GrantId,
         because: HoldReason,
+    },
+    Unreviewed {
+        grant: GrantId,
+        holder: PersonId,
+        reviewers: Vec<PersonId>,
     },
 }

@@ -242,6 +242,16 @@ impl Grant {
     pub fn is_gone(&self) -> bool {
         self.credentials.values().all(Credential::is_gone)
     }
+
+    /// Whether it is over for ever, though something of it may still be in a target.
+    pub fn has_ended(&self) -> bool {
+        match self.state {
+            GrantState::Ended { .. } => true,
+            GrantState::Scheduled { .. } | GrantState::Active { .. } | GrantState::Held { .. } => {
+                false
+            }
+        }
+    }
 }
 
 impl GrantState {

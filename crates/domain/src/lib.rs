@@ -26,6 +26,7 @@ pub mod impact;
 #[cfg(test)]
 mod invariants;
 mod matching;
+pub mod overseeing;
 pub mod path;
 #[cfg(test)]
 mod play;

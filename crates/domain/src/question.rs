@@ -45,6 +45,7 @@ pub fn question(state: &State, given: &Given, now: Timestamp) -> Option<PolicyQu
         | Command::AskRequester { .. }
         | Command::AnswerApprovers { .. }
         | Command::EscalateRequest { .. }
+        | Command::EscalateReview { .. }
         | Command::ExpireRequest { .. }
         | Command::ExpireGrant { .. }
         | Command::ReturnGrant { .. }

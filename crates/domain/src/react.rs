@@ -69,6 +69,8 @@ pub fn react(state_after: &State, event: &Event) -> Vec<Effect> {
         | Event::UseRefused { .. }
         | Event::UseFinished { .. }
         | Event::ActivityRecorded { .. }
+        // the alarm beside it tells
+        | Event::ReviewEscalated { .. }
         | Event::GrantReviewed { .. } => Vec::new(),
     }
 }

@@ -2,7 +2,7 @@
 use crate::{
     catalog::Catalog,
     directory::Directory,
-    grant::Grant,
+    grant::{Grant, GrantTerms},
     ids::{Digest, GrantId, PersonId, PlatformId, PrivilegeId, RequestId, TargetId},
     request::{History, Request},
     time::Timestamp,
@@ -52,6 +52,30 @@ pub struct ReviewDue {
     pub targets: BTreeSet<TargetId>,
     /// By when.
     pub due_at: Timestamp,
+    /// Whether nobody did in time, or nobody could: from then on security may.
+    pub escalated: bool,
+    /// When the alarm about it is raised, or raised again.
+    pub alarm_at: Timestamp,
+}
+
+impl ReviewDue {
+    /// The review of a grant of `terms`, due at `due_at`.
+    pub fn of(terms: &GrantTerms, due_at: Timestamp) -> Self {
+        Self {
+            holder: terms.holder.clone(),
+            approved_by: terms.approved_by.clone(),
+            privilege: terms.privilege.clone(),
+            targets: terms.targets.clone(),
+            due_at,
+            escalated: false,
+            alarm_at: due_at,
+        }
+    }
+
+    /// Whether `person` used the grant or let it be used.
+    pub fn involves(&self, person: &PersonId) -> bool {
+        self.holder == *person || self.approved_by.contains(person)
+    }
 }
 
 impl State {

@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// A world in motion.
+#[derive(Debug)]
 pub(crate) struct Story {
     pub(crate) state: State,
     pub(crate) now: Timestamp,

@@ -40,11 +40,12 @@ fn name(event: &Event) -> &'static str {
         Event::UseFinished { .. } => "use-finished",
         Event::ActivityRecorded { .. } => "activity-recorded",
         Event::ReviewDue { .. } => "review-due",
+        Event::ReviewEscalated { .. } => "review-escalated",
         Event::GrantReviewed { .. } => "grant-reviewed",
     }
 }
 
-const NAMES: usize = 31;
+const NAMES: usize = 32;
 
 fn golden() -> Vec<(String, String)> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/events");

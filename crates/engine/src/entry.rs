@@ -83,6 +83,7 @@ pub fn kind(command: &Command) -> &'static str {
         Command::BeginUse { .. } => "begin-use",
         Command::FinishUse { .. } => "finish-use",
         Command::RecordActivity { .. } => "record-activity",
+        Command::EscalateReview { .. } => "escalate-review",
         Command::ReviewGrant { .. } => "review-grant",
     }
 }
@@ -117,6 +118,7 @@ pub fn stream(command: &Command, outcome: &Outcome) -> String {
         | Command::RecordRemoved { grant, .. }
         | Command::RecordRemovalFailed { grant, .. }
         | Command::FinishUse { grant, .. }
+        | Command::EscalateReview { grant }
         | Command::ReviewGrant { grant, .. } => format!("grant/{grant}"),
         Command::BeginUse { attempt } => grant_or_platform(attempt.grant, &attempt.platform),
         Command::RecordActivity { activity } => {

@@ -214,6 +214,7 @@ pub(crate) fn gives_power(events: &[Event]) -> bool {
         | Event::UseFinished { .. }
         | Event::ActivityRecorded { .. }
         | Event::ReviewDue { .. }
+        | Event::ReviewEscalated { .. }
         | Event::GrantReviewed { .. } => false,
     })
 }
@@ -229,6 +230,7 @@ pub(crate) fn judges_an_end(command: &Command) -> bool {
         command,
         Command::ExpireGrant { .. }
             | Command::ExpireRequest { .. }
+            | Command::EscalateReview { .. }
             | Command::BeginUse { .. }
             | Command::IssueCredential { .. }
             | Command::ResumeGrant { .. }

@@ -28,12 +28,22 @@ pub(crate) enum Door {
     Api,
 }
 
+/// How somebody proved who they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Factors {
+    /// By what they know.
+    One,
+    /// By what they know and what they have; the demo plays it.
+    Two,
+}
+
 /// Somebody signed in.
 #[derive(Debug, Clone)]
 pub(crate) struct Session {
     pub(crate) id: Digest,
     pub(crate) door: Door,
     pub(crate) account: AccountId,
+    pub(crate) factors: Factors,
     pub(crate) signed_in_at: Timestamp,
     pub(crate) seen_at: Timestamp,
     /// What every form of this session carries.
@@ -46,7 +56,7 @@ impl Session {
         Actor::Person {
             account: self.account.clone(),
             signed_in_at: self.signed_in_at,
-            second_factor: false,
+            second_factor: self.factors == Factors::Two,
         }
     }
 
@@ -71,12 +81,19 @@ impl Sessions {
     }
 
     /// Opens a session, and gives the secret that names it.
-    pub(crate) fn open(&self, account: AccountId, door: Door, now: Timestamp) -> (String, Session) {
+    pub(crate) fn open(
+        &self,
+        account: AccountId,
+        factors: Factors,
+        door: Door,
+        now: Timestamp,
+    ) -> (String, Session) {
         let secret = random_text(&*self.random);
         let session = Session {
             id: Digest::of(secret.as_bytes()),
             door,
             account,
+            factors,
             signed_in_at: now,
             seen_at: now,
             form_token: random_text(&*self.random),
@@ -140,7 +157,7 @@ mod tests {
     #[test]
     fn a_session_ends_when_idle() {
         let sessions = sessions();
-        let (secret, _) = sessions.open("mia".parse().unwrap(), Door::Portal, NOW);
+        let (secret, _) = sessions.open("mia".parse().unwrap(), Factors::One, Door::Portal, NOW);
         let later = NOW.plus(Seconds(IDLE.0 - 1));
         assert!(sessions.find(&secret, Door::Portal, later).is_some());
         assert!(
@@ -158,7 +175,7 @@ mod tests {
     #[test]
     fn a_session_ends_however_busy() {
         let sessions = sessions();
-        let (secret, _) = sessions.open("mia".parse().unwrap(), Door::Portal, NOW);
+        let (secret, _) = sessions.open("mia".parse().unwrap(), Factors::One, Door::Portal, NOW);
         let mut now = NOW;
         while now < NOW.plus(LIFE) {
             assert!(sessions.find(&secret, Door::Portal, now).is_some());
@@ -170,7 +187,7 @@ mod tests {
     #[test]
     fn a_cookie_is_no_bearer_token() {
         let sessions = sessions();
-        let (secret, _) = sessions.open("mia".parse().unwrap(), Door::Portal, NOW);
+        let (secret, _) = sessions.open("mia".parse().unwrap(), Factors::One, Door::Portal, NOW);
         assert!(sessions.find(&secret, Door::Api, NOW).is_none());
         assert!(sessions.find(&secret, Door::Portal, NOW).is_some());
     }

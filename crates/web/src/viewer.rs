@@ -8,7 +8,6 @@ use crate::{
 };
 use axum::{extract::FromRequestParts, http::request::Parts};
 use domain::{
-    grant::Grant,
     ids::{AccountId, DutyId, PersonId, RequestId},
     request::Request,
     seats::Case,
@@ -124,6 +123,8 @@ impl Viewer {
             || row.approved_by.contains(&self.person)
             || self.answers_for(state, row)
             || self.manages(state, &row.holder)
+            || self.could_review(state, row)
+            || self.could_revoke(state, row)
     }
 
     /// Whether they answer for the data of a target or for the privilege.
@@ -153,26 +154,17 @@ impl Viewer {
         self.sees_all() || row.person.as_ref() == Some(&self.person)
     }
 
-    /// Whether a review of this grant could be theirs: never their own use, nor one they approved.
+    /// Whether a review of this grant is open and could be theirs: never their own use, nor one they approved.
     pub(crate) fn could_review(&self, state: &State, row: &GrantRow) -> bool {
-        row.holder != self.person
-            && !row.approved_by.contains(&self.person)
-            && (self.has(Watch::Security)
-                || self.answers_for(state, row)
-                || self.manages(state, &row.holder))
+        let due = state.reviews.get(&row.id);
+        state.is_over(row.id)
+            && due.is_some_and(|due| state.may_review(&self.person, due, self.now))
     }
 
-    /// Whether they may hold, resume or end this grant as somebody else's.
-    pub(crate) fn could_intervene(&self, state: &State, grant: &Grant) -> bool {
-        let owns = state.catalog().is_some_and(|catalog| {
-            grant.terms.targets.iter().any(|target| {
-                catalog
-                    .targets
-                    .get(target)
-                    .is_some_and(|target| target.data_owner == self.person)
-            })
-        });
-        self.has(Watch::Security) || owns
+    /// Whether they may end this grant as somebody else's.
+    pub(crate) fn could_revoke(&self, state: &State, row: &GrantRow) -> bool {
+        let live = state.grants.get(&row.id);
+        live.is_some_and(|grant| state.may_revoke(&self.person, &grant.terms, self.now))
     }
 }
 

@@ -1,12 +1,13 @@
 //! Ends and holds, put together in one place: every way out of a grant passes through [`ending`], which ends it, has every
 //! credential that may exist taken back, and closes it at once if nothing is left.
+use super::review::opened;
 use crate::{
     actor::Context,
     event::{Alarm, Event},
     grant::{EndReason, Grant, GrantState, HoldReason},
     ids::PersonId,
     refusal::Refused,
-    state::State,
+    state::{ReviewDue, State},
     text::Text,
     time::Timestamp,
 };
@@ -124,18 +125,29 @@ fn contained_alarm(grant: &Grant, reason: EndReason) -> Option<Event> {
 
 /// The mandatory review of an emergency or of high impact. It is due from the end, not from the closing: a target that
 /// doesn't answer must not keep anybody from looking.
-fn review(state: &State, grant: &Grant, now: Timestamp) -> Option<Event> {
+fn review(state: &State, grant: &Grant, now: Timestamp) -> Vec<Event> {
     let used = match grant.state {
         GrantState::Active { .. } | GrantState::Held { .. } => true,
         GrantState::Scheduled { .. } | GrantState::Ended { .. } => false,
     };
-    let catalog = state.catalog()?;
+    let id = grant.terms.id;
+    let Some(catalog) = state.catalog().filter(|_| used) else {
+        return Vec::new();
+    };
+    // an extension may have moved the end past the time that was set when the grant was taken
+    if let Some(known) = state.reviews.get(&id).filter(|known| now < known.due_at) {
+        return opened(state, id, known, now);
+    }
     let [_, high, _] = catalog.impact.bands;
-    let known = state.reviews.contains_key(&grant.terms.id);
-    let must = used && !known && (grant.terms.break_glass || grant.terms.impact >= high);
-    must.then(|| Event::ReviewDue {
-        grant: grant.terms.id,
-        holder: grant.terms.holder.clone(),
-        due_at: now.plus(catalog.terms.review_within),
-    })
+    if !(grant.terms.break_glass || grant.terms.impact >= high) {
+        return Vec::new();
+    }
+    let due = ReviewDue::of(&grant.terms, now.plus(catalog.terms.review_within));
+    let mut events = vec![Event::ReviewDue {
+        grant: id,
+        holder: due.holder.clone(),
+        due_at: due.due_at,
+    }];
+    events.extend(opened(state, id, &due, now));
+    events
 }

@@ -13,12 +13,11 @@ use crate::{
         CREDENTIALS_MAX, CredentialKind, EndReason, Grant, GrantState, GrantTerms, HoldReason,
     },
     ids::{CredentialId, GrantId, PersonId, RequestId},
-    path::SECURITY,
     refusal::Refused,
     request::{Ask, RequestKind, Start},
     state::State,
     text::Text,
-    time::{Seconds, Timestamp},
+    time::Seconds,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -165,7 +164,7 @@ pub(super) fn hold(
 ) -> Result<Vec<Event>, Refused> {
     let person = acting(state, &context.actor)?.person;
     let grant = live(state, grant)?;
-    if !is_security(state, &person, context.now) {
+    if !state.may_hold(&person, context.now) {
         return Err(Refused::NotToIntervene { person });
     }
     match grant.state {
@@ -189,11 +188,11 @@ pub(super) fn resume(
 ) -> Result<Vec<Event>, Refused> {
     let person = acting(state, &context.actor)?.person;
     let grant = live(state, grant)?;
-    if !is_security(state, &person, context.now) {
-        return Err(Refused::NotToIntervene { person });
-    }
-    if grant.terms.holder == person {
+    if grant.terms.holder == person && state.may_hold(&person, context.now) {
         return Err(Refused::OwnGrant { person });
+    }
+    if !state.may_resume(&person, &grant.terms, context.now) {
+        return Err(Refused::NotToIntervene { person });
     }
     match grant.state {
         GrantState::Held { because, .. } if because.contains() => {
@@ -291,21 +290,13 @@ fn intent(terms: &GrantTerms, context: &Context) -> Option<Event> {
     })
 }
 
-fn is_security(state: &State, person: &PersonId, now: Timestamp) -> bool {
-    let duties = state.directory.duties_at(person, now);
-    duties.keys().any(|duty| duty.as_str() == SECURITY)
-}
-
-/// Whoever may take a grant back: security, the data owner of a target, the governance owner, the operator.
+/// Whoever may take a grant back: security, the data owner of a target, the governance owner, their deputies, the operator.
 fn revoker(state: &State, grant: &Grant, context: &Context) -> Result<Option<PersonId>, Refused> {
     if context.actor == Actor::Operator {
         return Ok(None);
     }
     let person = acting(state, &context.actor)?.person;
-    let owns = state
-        .catalog()
-        .is_some_and(|catalog| catalog.owns(&person, &grant.terms.privilege, &grant.terms.targets));
-    if owns || is_security(state, &person, context.now) {
+    if state.may_revoke(&person, &grant.terms, context.now) {
         return Ok(Some(person));
     }
     Err(Refused::NotToIntervene { person })

@@ -162,6 +162,7 @@ fn by_domain(state: &State, command: &Command, context: &Context) -> Result<Vec<
             outcome,
         } => usage::finish(state, (*grant, *use_id), outcome, context),
         Command::RecordActivity { activity } => usage::activity(state, activity, context),
+        Command::EscalateReview { grant } => review::escalate(state, *grant, context),
         Command::ReviewGrant {
             grant,
             finding,

@@ -123,14 +123,15 @@ pub(super) fn closed(state: &mut State, id: GrantId) {
 
 pub(super) fn review_due(state: &mut State, id: GrantId, due_at: Timestamp) {
     if let Some(grant) = state.grants.get(&id) {
-        let due = ReviewDue {
-            holder: grant.terms.holder.clone(),
-            approved_by: grant.terms.approved_by.clone(),
-            privilege: grant.terms.privilege.clone(),
-            targets: grant.terms.targets.clone(),
-            due_at,
-        };
+        let due = ReviewDue::of(&grant.terms, due_at);
         state.reviews.insert(id, due);
+    }
+}
+
+pub(super) fn review_escalated(state: &mut State, id: GrantId, again_at: Timestamp) {
+    if let Some(due) = state.reviews.get_mut(&id) {
+        due.escalated = true;
+        due.alarm_at = again_at;
     }
 }
 

@@ -100,6 +100,9 @@ pub fn evolve(state: &mut State, event: &Event, at: Timestamp) {
             }
         }
         Event::ReviewDue { grant, due_at, .. } => grant::review_due(state, *grant, *due_at),
+        Event::ReviewEscalated {
+            grant, again_at, ..
+        } => grant::review_escalated(state, *grant, *again_at),
         Event::GrantReviewed { grant, .. } => {
             state.reviews.remove(grant);
         }

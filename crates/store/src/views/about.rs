@@ -158,6 +158,7 @@ fn grant_id(step: &Step<'_>) -> Option<GrantId> {
         | Command::ReturnGrant { grant }
         | Command::RevokeGrant { grant, .. }
         | Command::HoldGrant { grant, .. }
+        | Command::EscalateReview { grant }
         | Command::ResumeGrant { grant, .. }
         | Command::ContainGrant { grant, .. }
         | Command::IssueCredential { grant, .. }

@@ -106,6 +106,7 @@ fn texts(command: &Command) -> Vec<&Text> {
         | Command::ConfirmBundle { .. }
         | Command::WithdrawRequest { .. }
         | Command::EscalateRequest { .. }
+        | Command::EscalateReview { .. }
         | Command::ExpireRequest { .. }
         | Command::ActivateGrant { .. }
         | Command::ExpireGrant { .. }

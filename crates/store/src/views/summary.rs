@@ -251,6 +251,11 @@ impl Line<'_> {
                     came(outcome)
                 )
             }
+            Command::EscalateReview { .. } => format!(
+                "{} the alarm: nobody has reviewed {}",
+                self.t("raised", "raise"),
+                of()?
+            ),
             Command::ReviewGrant { finding, .. } => {
                 let finding = match finding {
                     ReviewFinding::AsStated => "as stated",

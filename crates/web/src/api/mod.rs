@@ -42,8 +42,8 @@ pub(crate) use grants::{opening, take_secrets, visible as grant_visible};
 pub(crate) use paging::{cursor, read_cursor};
 pub(crate) use precheck::refusal;
 pub(crate) use requests::{number_of, visible as request_visible};
-pub(crate) use reviews::waiting;
-pub(crate) use session::admitted;
+pub(crate) use reviews::{open_reviews, waiting};
+pub(crate) use session::{admitted, factors};
 pub(crate) use wire::{Live, grant_may};
 
 #[derive(OpenApi)]

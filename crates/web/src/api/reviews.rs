@@ -3,7 +3,7 @@ use super::{
     extract::{Named, Write},
     grants::{after, visible},
     problem::Problem,
-    wire::{GrantDone, GrantOut},
+    wire::{GrantDone, GrantOut, PersonOut},
 };
 use crate::{
     app::{Portal, Shared},
@@ -11,14 +11,18 @@ use crate::{
     submit::{Wish, seal, submit},
     trouble::Trouble,
     viewer::{Caller, Viewer},
+    words::rfc3339,
 };
 use axum::{Json, extract::State, response::Response};
 use domain::{
     command::{Command, ReviewFinding},
-    ids::GrantNumber,
+    ids::{GrantNumber, PersonId},
+    state::State as Rules,
+    time::Timestamp,
 };
-use engine::views::{GrantFilter, GrantRow, Page};
-use serde::Deserialize;
+use engine::views::{GrantFilter, GrantRow, Page, ReviewStanding};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use utoipa::ToSchema;
 
 /// Grants looked at in one go.
@@ -38,8 +42,75 @@ pub(crate) struct ReviewIn {
     comment: String,
 }
 
-/// Grants whose use this person should look at, the most urgent first.
-pub(crate) fn waiting(portal: &Portal, viewer: &Viewer) -> Result<Vec<GrantRow>, Trouble> {
+/// A review that can be given now.
+#[derive(Debug)]
+pub(crate) struct OpenReview {
+    escalated: bool,
+    reviewers: BTreeSet<PersonId>,
+}
+
+impl OpenReview {
+    pub(crate) fn of(state: &Rules, now: Timestamp, row: &GrantRow) -> Option<Self> {
+        let due = state
+            .reviews
+            .get(&row.id)
+            .filter(|_| state.is_over(row.id))?;
+        Some(Self {
+            escalated: due.escalated,
+            reviewers: state.reviewers(due, now),
+        })
+    }
+}
+
+/// Where the review of a use stands.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct ReviewOut {
+    /// `not-due`, `due` or `given`.
+    pub(crate) standing: String,
+    pub(crate) due_at: Option<String>,
+    /// Nobody gave it in time, or nobody could: security may give it too, and an alarm is raised again and again.
+    pub(crate) escalated: bool,
+    /// Who may give it now; empty unless it is due, and while the use goes on.
+    pub(crate) reviewers: Vec<PersonOut>,
+    pub(crate) by: Option<PersonOut>,
+    pub(crate) questioned: Option<bool>,
+    pub(crate) comment: Option<String>,
+}
+
+impl ReviewOut {
+    pub(crate) fn of(names: &Names, open: Option<&OpenReview>, review: &ReviewStanding) -> Self {
+        let mut out = Self {
+            standing: "not-due".to_owned(),
+            due_at: None,
+            escalated: open.is_some_and(|open| open.escalated),
+            reviewers: open.map_or_else(Vec::new, |open| PersonOut::all(names, &open.reviewers)),
+            by: None,
+            questioned: None,
+            comment: None,
+        };
+        match review {
+            ReviewStanding::NotDue => {}
+            ReviewStanding::Due { by } => {
+                "due".clone_into(&mut out.standing);
+                out.due_at = Some(rfc3339(*by));
+            }
+            ReviewStanding::Given {
+                by,
+                questioned,
+                comment,
+            } => {
+                "given".clone_into(&mut out.standing);
+                out.by = Some(PersonOut::of(names, by));
+                out.questioned = Some(*questioned);
+                out.comment.clone_from(comment);
+            }
+        }
+        out
+    }
+}
+
+/// Grants whose use is to be looked back at, whoever may, the most urgent first.
+pub(crate) fn open_reviews(portal: &Portal) -> Result<Vec<GrantRow>, Trouble> {
     let due = portal.app.engine.read(|state| state.reviews.clone());
     let views = portal.app.engine.views();
     let mut found: Vec<GrantRow> = Vec::new();
@@ -66,11 +137,17 @@ pub(crate) fn waiting(portal: &Portal, viewer: &Viewer) -> Result<Vec<GrantRow>,
             break;
         }
     }
+    found.sort_by_key(|row| due.get(&row.id).map(|due| due.due_at));
+    Ok(found)
+}
+
+/// Grants whose use this person should look at, the most urgent first.
+pub(crate) fn waiting(portal: &Portal, viewer: &Viewer) -> Result<Vec<GrantRow>, Trouble> {
+    let mut found = open_reviews(portal)?;
     portal
         .app
         .engine
         .read(|state| found.retain(|row| viewer.could_review(state, row)));
-    found.sort_by_key(|row| due.get(&row.id).map(|due| due.due_at));
     Ok(found)
 }
 

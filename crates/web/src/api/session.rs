@@ -3,7 +3,7 @@ use super::{extract::Strict, problem::Problem, wire::PersonOut};
 use crate::{
     app::{Mode, Portal, Shared},
     names::Names,
-    sessions::Door,
+    sessions::{Door, Factors},
     sign_in::{PASSWORD_BYTES_MAX, SignIn},
     trouble::Trouble,
     viewer::{Caller, Viewer},
@@ -25,6 +25,18 @@ pub(crate) struct SignInRequest {
     #[serde(default)]
     #[schema(max_length = 1024)]
     password: Option<String>,
+    /// Play that a second factor was shown; in the demo only, where no other proof is asked for either.
+    #[serde(default)]
+    second_factor: bool,
+}
+
+/// What a caller says about their second factor.
+pub(crate) fn factors(second_factor: bool) -> Factors {
+    if second_factor {
+        Factors::Two
+    } else {
+        Factors::One
+    }
 }
 
 /// A session.
@@ -42,7 +54,15 @@ pub(crate) async fn admitted(
     portal: &Portal,
     account: &AccountId,
     password: &str,
+    factors: Factors,
 ) -> Result<(), Trouble> {
+    // INVARIANT: a second factor that nobody looks at is never claimed
+    if factors == Factors::Two && portal.app.mode != Mode::Demo {
+        return Err(Trouble::Unusable {
+            message: "this server asks for no second factor yet: leave `second_factor` out"
+                .to_owned(),
+        });
+    }
     let now = portal.app.engine.now();
     portal
         .attempts
@@ -79,10 +99,12 @@ pub(crate) async fn open(
     State(portal): State<Shared>,
     Strict { body, .. }: Strict<SignInRequest>,
 ) -> Result<impl IntoResponse, Trouble> {
+    let factors = factors(body.second_factor);
     admitted(
         &portal,
         &body.account,
         body.password.as_deref().unwrap_or(""),
+        factors,
     )
     .await?;
     let now = portal.app.engine.now();
@@ -97,7 +119,7 @@ pub(crate) async fn open(
                 .map(|person| person.id.clone())
         })
         .ok_or(Trouble::WrongSignIn)?;
-    let (token, session) = portal.sessions.open(body.account, Door::Api, now);
+    let (token, session) = portal.sessions.open(body.account, factors, Door::Api, now);
     let out = SessionOut {
         token,
         person: PersonOut::of(&names, &person),

@@ -1,4 +1,5 @@
 //! What the API says about requests and grants. The wire has its own types: it outlives changes of the rules' own.
+use super::reviews::{OpenReview, ReviewOut};
 use crate::{
     app::Portal,
     names::Names,
@@ -13,7 +14,7 @@ use domain::{
     seats::Case,
     state::State,
 };
-use engine::views::{GrantRow, GrantStanding, RequestRow, RequestStanding, ReviewStanding, UseRow};
+use engine::views::{GrantRow, GrantStanding, RequestRow, RequestStanding, UseRow};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -363,47 +364,6 @@ pub(crate) struct UsageOut {
     pub(crate) refusals: u64,
 }
 
-/// Where the review of a use stands.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub(crate) struct ReviewOut {
-    /// `not-due`, `due` or `given`.
-    pub(crate) standing: String,
-    pub(crate) due_at: Option<String>,
-    pub(crate) by: Option<PersonOut>,
-    pub(crate) questioned: Option<bool>,
-    pub(crate) comment: Option<String>,
-}
-
-impl ReviewOut {
-    fn of(names: &Names, review: &ReviewStanding) -> Self {
-        let mut out = Self {
-            standing: "not-due".to_owned(),
-            due_at: None,
-            by: None,
-            questioned: None,
-            comment: None,
-        };
-        match review {
-            ReviewStanding::NotDue => {}
-            ReviewStanding::Due { by } => {
-                "due".clone_into(&mut out.standing);
-                out.due_at = Some(rfc3339(*by));
-            }
-            ReviewStanding::Given {
-                by,
-                questioned,
-                comment,
-            } => {
-                "given".clone_into(&mut out.standing);
-                out.by = Some(PersonOut::of(names, by));
-                out.questioned = Some(*questioned);
-                out.comment.clone_from(comment);
-            }
-        }
-        out
-    }
-}
-
 /// A grant, whole.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct GrantOut {
@@ -444,11 +404,15 @@ pub(crate) struct GrantOut {
 
 impl GrantOut {
     pub(crate) fn of(portal: &Portal, names: &Names, viewer: &Viewer, row: &GrantRow) -> Self {
-        let (credentials, may) = portal.app.engine.read(|state| {
+        let (credentials, may, open) = portal.app.engine.read(|state| {
             let credentials = state.grants.get(&row.id).map_or_else(Vec::new, |grant| {
                 grant.credentials.values().map(CredentialOut::of).collect()
             });
-            (credentials, grant_may(portal, state, viewer, row))
+            (
+                credentials,
+                grant_may(portal, state, viewer, row),
+                OpenReview::of(state, viewer.now, row),
+            )
         });
         Self {
             number: row.number.to_string(),
@@ -476,7 +440,7 @@ impl GrantOut {
             },
             approved_by: PersonOut::all(names, &row.approved_by),
             read_backs: row.read_backs.clone(),
-            review: ReviewOut::of(names, &row.review),
+            review: ReviewOut::of(names, open.as_ref(), &row.review),
             credentials,
             origin: portal.app.gateways.get(&row.platform).cloned(),
             entries: row.entries.clone(),
@@ -508,21 +472,20 @@ pub(crate) fn grant_may(
             may.extend(["credential", "open"]);
         }
     }
-    let others = row.holder != viewer.person
-        && state
-            .grants
-            .get(&row.id)
-            .is_some_and(|grant| viewer.could_intervene(state, grant));
-    if others && open {
-        may.push("revoke");
-        if active {
+    if let Some(grant) = state.grants.get(&row.id).filter(|_| open) {
+        let (person, now) = (&viewer.person, viewer.now);
+        let own = row.holder == *person;
+        if !own && viewer.could_revoke(state, row) {
+            may.push("revoke");
+        }
+        if !own && active && state.may_hold(person, now) {
             may.push("hold");
         }
-        if held {
+        if held && state.may_resume(person, &grant.terms, now) {
             may.push("resume");
         }
     }
-    if matches!(row.review, ReviewStanding::Due { .. }) && viewer.could_review(state, row) {
+    if viewer.could_review(state, row) {
         may.push("review");
     }
     may

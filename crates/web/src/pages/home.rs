@@ -1,5 +1,6 @@
 //! Home: what needs this person now.
 use super::{
+    alarms::{self, AlarmWords},
     chrome::{Chrome, Part, html},
     parts::{GrantLine, waiting_for},
 };
@@ -22,6 +23,7 @@ use engine::views::{GrantFilter, Page, RequestFilter, ReviewStanding};
 pub(crate) struct HomePage {
     pub(crate) chrome: Chrome,
     pub(crate) calm: bool,
+    pub(crate) alarms: Vec<AlarmWords>,
     pub(crate) grants: Vec<GrantLine>,
     pub(crate) decisions: Vec<Item>,
     pub(crate) requests: Vec<Item>,
@@ -103,6 +105,10 @@ pub(crate) async fn page(
     let mut page = HomePage {
         chrome: Chrome::of(&portal, &nonce, &visitor, &names, Part::Home),
         calm: false,
+        alarms: portal
+            .app
+            .engine
+            .read(|state| alarms::concerning(&names, state, &visitor.viewer)),
         grants: grants(&portal, &visitor, &names)?,
         decisions: decisions
             .iter()
@@ -124,7 +130,8 @@ pub(crate) async fn page(
             })
             .collect(),
     };
-    page.calm = page.grants.is_empty()
+    page.calm = page.alarms.is_empty()
+        && page.grants.is_empty()
         && page.decisions.is_empty()
         && page.requests.is_empty()
         && page.reviews.is_empty();

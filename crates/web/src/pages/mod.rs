@@ -14,6 +14,7 @@ use axum::{
     routing::{get, post},
 };
 
+mod alarms;
 mod approvals;
 mod ask;
 mod catalog;

@@ -1,9 +1,11 @@
 //! The overview for security: what is live, what is wrong, and one button to end it.
 use super::{
+    alarms::{self, ATTEMPTS_OVERDUE, AlarmWords, overdue},
     chart::{HourWords, svg},
     chrome::{Chrome, Hidden, Part, html},
 };
 use crate::{
+    api::open_reviews,
     app::{Portal, Shared},
     guard::Nonce,
     names::Names,
@@ -14,7 +16,7 @@ use crate::{
 use askama::Template;
 use axum::{Extension, extract::State, http::StatusCode, response::Response};
 use domain::{
-    grant::{CredentialState, Grant, GrantState},
+    grant::{Grant, GrantState},
     ids::GrantNumber,
     state::State as Rules,
     time::{Seconds, Timestamp},
@@ -43,14 +45,6 @@ pub(crate) struct Card {
     pub(crate) label: &'static str,
 }
 
-/// Something that needs a look now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct AlarmWords {
-    pub(crate) kind: &'static str,
-    pub(crate) text: String,
-    pub(crate) grant: GrantNumber,
-}
-
 /// A live grant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LiveLine {
@@ -76,58 +70,9 @@ pub(crate) struct RecentLine {
 const LIVE_MAX: usize = 100;
 const RECENT: usize = 12;
 const DAY: i64 = 86_400_000;
-/// A credential that could not be taken back this often is overdue.
-const ATTEMPTS_OVERDUE: u32 = 3;
 
 fn back(now: Timestamp, days: i64) -> Timestamp {
     Timestamp(now.0.saturating_sub(days.saturating_mul(DAY)))
-}
-
-fn overdue(grant: &Grant) -> u32 {
-    let attempts = |state: &CredentialState| match state {
-        CredentialState::Removing { attempts } => *attempts,
-        CredentialState::Intended | CredentialState::Issued { .. } | CredentialState::Removed => 0,
-    };
-    grant
-        .credentials
-        .values()
-        .map(|credential| attempts(&credential.state))
-        .max()
-        .unwrap_or(0)
-}
-
-fn alarms(names: &Names, state: &Rules) -> Vec<AlarmWords> {
-    let mut alarms = Vec::new();
-    for grant in state.grants.values() {
-        let who = names.person(&grant.terms.holder);
-        let what = names.privilege(&grant.terms.privilege);
-        let alarm = |kind, text| AlarmWords {
-            kind,
-            text,
-            grant: grant.terms.number,
-        };
-        if let GrantState::Held { because, .. } = &grant.state {
-            let because = words::hold_reason(*because);
-            alarms.push(alarm(
-                "On hold",
-                format!("{who}\u{2019}s access \u{201c}{what}\u{201d}: {because}."),
-            ));
-        }
-        let attempts = overdue(grant);
-        if attempts >= ATTEMPTS_OVERDUE {
-            let text = format!(
-                "{who}\u{2019}s access \u{201c}{what}\u{201d} has ended, but a target has not confirmed after {attempts} attempts."
-            );
-            alarms.push(alarm("Revocation overdue", text));
-        }
-        if grant.terms.break_glass && grant.state.expires_at().is_some() {
-            alarms.push(alarm(
-                "Emergency access",
-                format!("{who} took \u{201c}{what}\u{201d} in an emergency."),
-            ));
-        }
-    }
-    alarms
 }
 
 fn cards(state: &Rules) -> Vec<Card> {
@@ -155,6 +100,15 @@ fn cards(state: &Rules) -> Vec<Card> {
         Card {
             n: count(&|grant| overdue(grant) >= ATTEMPTS_OVERDUE),
             label: "revocations overdue",
+        },
+        Card {
+            n: state
+                .reviews
+                .keys()
+                .filter(|grant| state.is_over(**grant))
+                .count()
+                .to_string(),
+            label: "uses to look back at",
         },
     ]
 }
@@ -236,10 +190,17 @@ pub(crate) async fn page(
         .end_reasons(back(now, 7))
         .map_err(|error| portal.unread(&error))?;
     let projected = views.projected().map_err(|error| portal.unread(&error))?;
-    let (alarms, cards) = portal
-        .app
-        .engine
-        .read(|state| (alarms(&names, state), cards(state)));
+    let escalated = open_reviews(&portal)?;
+    let (alarms, cards) = portal.app.engine.read(|state| {
+        let mut alarms = alarms::of_grants(&names, state);
+        alarms.extend(alarms::of_reviews(
+            &names,
+            state,
+            &visitor.viewer,
+            &escalated,
+        ));
+        (alarms, cards(state))
+    });
     let hours = hours(&portal, now)?;
     let page = SecurityPage {
         chrome: Chrome::of(&portal, &nonce, &visitor, &names, Part::Security),

@@ -4,7 +4,7 @@ use super::{
     form::{Knock, Posted},
 };
 use crate::{
-    api::admitted,
+    api::{admitted, factors},
     app::{Mode, Portal, Shared},
     guard::Nonce,
     sessions::{Door, LIFE},
@@ -91,17 +91,19 @@ pub(crate) async fn enter(
     Knock(fields): Knock,
 ) -> Result<Response, Trouble> {
     let named = fields.one("account");
+    let factors = factors(fields.one("second_factor") == "yes");
     let admitted = match named.parse::<AccountId>() {
-        Ok(account) => admitted(&portal, &account, fields.one("password"))
+        Ok(account) => admitted(&portal, &account, fields.one("password"), factors)
             .await
             .map(|()| account),
         Err(_) => Err(Trouble::WrongSignIn),
     };
     match admitted {
         Ok(account) => {
-            let (secret, _) = portal
-                .sessions
-                .open(account, Door::Portal, portal.app.engine.now());
+            let (secret, _) =
+                portal
+                    .sessions
+                    .open(account, factors, Door::Portal, portal.app.engine.now());
             let mut response = on_to(&own(fields.one("next")));
             if let Some(cookie) = cookie(&portal, &secret, LIFE.0) {
                 response.headers_mut().insert(header::SET_COOKIE, cookie);

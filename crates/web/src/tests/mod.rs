@@ -1,5 +1,6 @@
 //! The portal and its API as an outsider meets them: requests into the router, answers out of it, a real engine behind.
 mod api;
+mod emergency;
 mod forms;
 mod hostile;
 mod log;

@@ -297,6 +297,23 @@ impl Office {
         token
     }
 
+    /// Forgets everybody's tokens and cookies: after a leap of the clock they sign in anew.
+    pub(crate) fn sign_out(&self) {
+        self.tokens.lock().unwrap().clear();
+        self.cookies.lock().unwrap().clear();
+    }
+
+    /// Somebody signs in to the API anew, with a second factor.
+    pub(crate) async fn strengthen(&self, account: &str) {
+        let body = json!({"account": account, "second_factor": true});
+        let reply = self.send("POST", "/api/v1/session", &[], Some(&body)).await;
+        let token = reply.ok(201)["token"].as_str().unwrap().to_owned();
+        self.tokens
+            .lock()
+            .unwrap()
+            .insert(account.to_owned(), token);
+    }
+
     /// A call of the API by somebody; `""` is nobody.
     pub(crate) async fn api(
         &self,
