@@ -13,7 +13,9 @@ use domain::{
 };
 use engine::{
     Answer, Engine, Ports, Running, Settings, Submission,
-    enforcement::{Authority, Begun, Finish, Finished, Lease, PlatformMap, Redeemed, Unreachable},
+    enforcement::{
+        Authority, Begun, Finish, Finished, Lease, PlatformMap, Redeemed, Unreachable, WayIn,
+    },
     ports::{Clock, Eventually, GrantSignal},
 };
 use gateway::{
@@ -118,11 +120,7 @@ impl Authority for InProcess {
         })
     }
 
-    fn redeem<'a>(
-        &'a self,
-        _: &'a str,
-        _: &'a str,
-    ) -> Eventually<'a, Result<Option<Redeemed>, Unreachable>> {
+    fn redeem(&self, _: WayIn) -> Eventually<'_, Result<Option<Redeemed>, Unreachable>> {
         Box::pin(async {
             Ok(Some(Redeemed {
                 grant: self.grant,
