@@ -1,8 +1,22 @@
 //! The command line: `remit NOUN VERB`.
 use crate::{
-    client::{BundleCommand, Connection, GrantCommand, RequestCommand},
+    client::Connection,
+    commands::{
+        bundle::BundleCommand,
+        catalog::CatalogCommand,
+        decide::{Approval, Denial, Question},
+        evidence::EvidenceCommand,
+        grant::GrantCommand,
+        ledger::{Head, Proof},
+        manual::Shell,
+        raw::Call,
+        request::RequestCommand,
+        review::ReviewCommand,
+        session::SignIn,
+    },
     config::Overrides,
     ledger_files::Bodies,
+    render::Style,
 };
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -13,12 +27,17 @@ use std::path::PathBuf;
     name = "remit",
     version,
     propagate_version = true,
-    arg_required_else_help = true
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    after_help = "`remit help exit-codes`, `remit help formatting` and `remit help environment` explain what all commands share."
 )]
 pub(crate) struct Cli {
     /// What to do
     #[command(subcommand)]
     pub(crate) command: Command,
+    /// How results are written
+    #[command(flatten)]
+    pub(crate) style: Style,
 }
 
 /// What to do.
@@ -57,9 +76,15 @@ pub(crate) enum Command {
     /// The configuration of a server
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// The privilege catalog
-    #[command(subcommand)]
-    Catalog(CatalogCommand),
+    /// What can be asked for
+    Catalog {
+        /// What to do
+        #[command(subcommand)]
+        command: CatalogCommand,
+        /// Where
+        #[command(flatten)]
+        connection: Connection,
+    },
     /// The directory of people
     #[command(subcommand)]
     Directory(DirectoryCommand),
@@ -72,10 +97,16 @@ pub(crate) enum Command {
     /// Tokens of enforcement points, log readers and operators
     #[command(subcommand)]
     Token(TokenCommand),
-    /// Sign in at a server with the password on standard input, and print a token
+    /// Sign in at a server with the password that is typed or piped, and print a token
     Login {
-        /// Who
-        account: String,
+        #[command(flatten)]
+        login: SignIn,
+        /// Where
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// End the session whose token is used
+    Logout {
         /// Where
         #[command(flatten)]
         connection: Connection,
@@ -97,37 +128,29 @@ pub(crate) enum Command {
     },
     /// Consent to a request as it is now
     Approve {
-        /// Such as R-1042
-        number: String,
-        /// Why
-        #[arg(long)]
-        comment: String,
+        #[command(flatten)]
+        approval: Approval,
         /// Where
         #[command(flatten)]
         connection: Connection,
     },
     /// Say no to a request
     Deny {
-        /// Such as R-1042
-        number: String,
-        /// Why, and what to do instead
-        #[arg(long)]
-        reason: String,
+        #[command(flatten)]
+        denial: Denial,
         /// Where
         #[command(flatten)]
         connection: Connection,
     },
     /// Ask the requester something before you decide
     Ask {
-        /// Such as R-1042
-        number: String,
-        /// What
-        text: String,
+        #[command(flatten)]
+        question: Question,
         /// Where
         #[command(flatten)]
         connection: Connection,
     },
-    /// Look at grants, and end them
+    /// Look at grants, use them, and end them
     Grant {
         /// What to do
         #[command(subcommand)]
@@ -136,7 +159,16 @@ pub(crate) enum Command {
         #[command(flatten)]
         connection: Connection,
     },
-    /// Search who did what, when, why and under which rule
+    /// Look back: was the use what the purpose said?
+    Review {
+        /// What to do
+        #[command(subcommand)]
+        command: ReviewCommand,
+        /// Where
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Find who did what, when, why and under which rule
     Evidence {
         /// What to do
         #[command(subcommand)]
@@ -145,7 +177,7 @@ pub(crate) enum Command {
         #[command(flatten)]
         connection: Connection,
     },
-    /// Propose and confirm bundles of catalog and policies
+    /// Other rules, put in force by two persons
     Bundle {
         /// What to do
         #[command(subcommand)]
@@ -154,10 +186,30 @@ pub(crate) enum Command {
         #[command(flatten)]
         connection: Connection,
     },
+    /// Call the server's interface as `docs/openapi.json` describes it
+    Api {
+        #[command(flatten)]
+        call: Call,
+        /// Where
+        #[command(flatten)]
+        connection: Connection,
+    },
     /// Print the completions of a shell
     Completion {
         /// Which shell
-        shell: clap_complete::Shell,
+        shell: Shell,
+    },
+    /// Print the manual page, or write every page into a folder
+    Man {
+        /// Where
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
+    /// Explain a command, or exit-codes, formatting, environment
+    Help {
+        /// What
+        #[arg(value_name = "COMMAND|TOPIC")]
+        topic: Vec<String>,
     },
 }
 
@@ -175,34 +227,15 @@ pub(crate) enum ConfigCommand {
     },
 }
 
-/// The privilege catalog.
+/// The directory of people.
 #[derive(Debug, Subcommand)]
-pub(crate) enum CatalogCommand {
-    /// List what can be asked for at a server
+pub(crate) enum DirectoryCommand {
+    /// List people: ids and names
     List {
         /// Where
         #[command(flatten)]
         connection: Connection,
     },
-    /// Show one privilege
-    Show {
-        /// Such as ledgerly-run-flow
-        privilege: domain::ids::PrivilegeId,
-        /// Where
-        #[command(flatten)]
-        connection: Connection,
-    },
-    /// Explain every mistake in a bundle, with file, line and column
-    Check {
-        /// The bundle's folder
-        #[arg(value_name = "DIR")]
-        bundle: PathBuf,
-    },
-}
-
-/// The directory of people.
-#[derive(Debug, Subcommand)]
-pub(crate) enum DirectoryCommand {
     /// Put the people, accounts, groups and delegations of a file on record; the server must not be running
     Import {
         /// A TOML file
@@ -240,6 +273,22 @@ pub(crate) enum LedgerCommand {
         #[arg(long, value_name = "FILE")]
         vkey: PathBuf,
     },
+    /// Print the newest signed head of the log, of a server or of a data folder
+    Checkpoint {
+        #[command(flatten)]
+        checkpoint: Head,
+        /// Where
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Write one entry as a `.tlog-proof` file that anybody can check, from a server or from a data folder
+    Prove {
+        #[command(flatten)]
+        proof: Proof,
+        /// Where
+        #[command(flatten)]
+        connection: Connection,
+    },
     /// Decide everything in an exported folder again, and name the first decision that differs
     Replay {
         /// The folder
@@ -265,12 +314,13 @@ pub(crate) enum TokenCommand {
     Hash,
 }
 
-/// What people look for.
-#[derive(Debug, Subcommand)]
-pub(crate) enum EvidenceCommand {
-    /// Find entries with all of these words, newest first
-    Search {
-        /// Words
-        words: String,
-    },
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn no_two_flags_of_a_command_collide() {
+        Cli::command().debug_assert();
+    }
 }

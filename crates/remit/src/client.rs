@@ -1,123 +1,81 @@
-//! The commands that talk to a server over its public API: the same door that every program uses. Results go to standard output as
-//! a table, JSON, JSON lines or CSV; a refusal goes to standard error with its rule, why, and what would be allowed.
-use crate::{config, output, table};
-use anyhow::{Context, Result, ensure};
-use clap::{Args, Subcommand};
-use reqwest::Method;
+//! The way to a server: its public API, the same door that every program uses.
+use crate::{
+    config,
+    failure::{Exit, Failed},
+    ports::MachineRandom,
+    render::{Screen, safe},
+};
+use anyhow::{Context, Result};
+use clap::Args;
+use engine::ports::Random as _;
+use reqwest::{Method, RequestBuilder, Url};
 use serde_json::{Value, json};
 use std::{path::PathBuf, time::Duration};
 
+/// Most rows that a server gives at once.
+const PART: usize = 200;
+/// Most bytes of an answer that are read.
+const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
+
 /// Where the server is and who asks.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Server")]
 pub(crate) struct Connection {
     /// The server
-    #[arg(
-        long,
-        env = "REMIT_SERVER",
-        value_name = "URL",
-        default_value = "http://localhost:8080",
-        global = true
-    )]
-    server: String,
+    #[arg(long, env = "REMIT_SERVER", value_name = "URL", default_value = "http://localhost:8080", global = true, value_parser = server)]
+    server: Url,
     /// File with the token that `remit login` printed (or the variable `REMIT_TOKEN`)
     #[arg(long, env = "REMIT_TOKEN_FILE", value_name = "FILE", global = true)]
     token_file: Option<PathBuf>,
-    /// How results are written
-    #[arg(short, long, value_enum, default_value_t = table::Form::Table, global = true)]
-    output: table::Form,
 }
 
-/// Requests.
-#[derive(Debug, Subcommand)]
-pub(crate) enum RequestCommand {
-    /// Send the request in a JSON file (as the API takes it); `-` is standard input
-    New {
-        /// The file
-        file: PathBuf,
-    },
-    /// Say what would happen if it were sent
-    Check {
-        /// The file
-        file: PathBuf,
-    },
-    /// List the requests you may see, newest first
-    List,
-    /// Show one
-    Show {
-        /// Such as R-1042
-        number: String,
-    },
-    /// Take your request back
-    Withdraw {
-        /// Such as R-1042
-        number: String,
-    },
-}
-
-/// Grants.
-#[derive(Debug, Subcommand)]
-pub(crate) enum GrantCommand {
-    /// List the grants you may see, newest first
-    List,
-    /// Show one
-    Show {
-        /// Such as G-877
-        number: String,
-    },
-    /// Show what was done with one
-    Log {
-        /// Such as G-877
-        number: String,
-    },
-    /// End one: yours, or somebody's with a reason
-    End {
-        /// Such as G-877
-        number: String,
-        /// Why, if it is somebody else's
-        #[arg(long)]
-        reason: Option<String>,
-    },
-}
-
-/// Bundles of catalog and policies.
-#[derive(Debug, Subcommand)]
-pub(crate) enum BundleCommand {
-    /// Propose a bundle, as the first of two persons
-    Propose {
-        /// Its folder
-        #[arg(value_name = "DIR")]
-        folder: PathBuf,
-    },
-    /// Agree to the proposed bundle, as the second person
-    Confirm {
-        /// Its hash
-        hash: String,
-    },
-}
-
-/// Why a call failed, and the exit code that tells it.
-#[derive(Debug, thiserror::Error)]
-#[error("{message}")]
-pub(crate) struct Failed {
-    message: String,
-    /// 3 denied, 4 sign-in needed, 5 not found, 7 stale, 9 unreachable, 1 anything else.
-    pub(crate) code: u8,
+/// A server's address: HTTPS, or HTTP on this machine, because a token goes there.
+fn server(text: &str) -> Result<Url, String> {
+    let url: Url = text
+        .parse()
+        .map_err(|_| "write it as `https://remit.example`".to_owned())?;
+    let host = url.host_str().unwrap_or_default();
+    let here = host == "localhost"
+        || host.ends_with(".localhost")
+        || host
+            .trim_matches(['[', ']'])
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback());
+    match url.scheme() {
+        "https" => {}
+        "http" if here => {}
+        "http" => {
+            return Err(
+                "plain HTTP is for this machine only, or tokens could be read on the way: use `https://`"
+                    .to_owned(),
+            );
+        }
+        _ => return Err("write it as `https://remit.example`".to_owned()),
+    }
+    if !url.username().is_empty() || url.password().is_some() || url.query().is_some() {
+        return Err("leave names, passwords and queries out of it".to_owned());
+    }
+    Ok(url)
 }
 
 /// A connection to a server.
 pub(crate) struct Client {
     http: reqwest::Client,
-    server: String,
+    server: Url,
     token: Option<String>,
-    form: table::Form,
+    screen: Screen,
 }
 
 impl Client {
-    /// Connects as `connection` says.
+    /// Connects as `connection` says; its token's file wins over `token`.
     ///
     /// # Errors
     /// If the token's file can't be read.
-    pub(crate) fn new(connection: &Connection, token: Option<String>) -> Result<Self> {
+    pub(crate) fn new(
+        connection: &Connection,
+        token: Option<String>,
+        screen: Screen,
+    ) -> Result<Self> {
         let from_file = connection
             .token_file
             .as_deref()
@@ -126,352 +84,273 @@ impl Client {
             .map(|secret| secret.to_string());
         let http = reqwest::Client::builder()
             .timeout(Duration::from_secs(30))
+            .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .build()
             .context("could not make an HTTP client")?;
-        let server = connection.server.trim_end_matches('/').to_owned();
         Ok(Self {
             http,
-            server,
-            token: from_file.or(token),
-            form: connection.output,
+            server: connection.server.clone(),
+            token: from_file.or(token).filter(|token| !token.is_empty()),
+            screen,
         })
     }
 
-    /// Sends, and yields the answer's JSON.
+    /// Where results go.
+    pub(crate) fn screen(&self) -> &Screen {
+        &self.screen
+    }
+
+    /// The address of `path` in the API, each part of it encoded as one part.
+    fn url(&self, path: &[&str]) -> Result<Url> {
+        self.address(&["api", "v1"], path)
+    }
+
+    fn address(&self, top: &[&str], path: &[&str]) -> Result<Url> {
+        let mut url = self.server.clone();
+        url.path_segments_mut()
+            .ok()
+            .context("the server's address can't have a path")?
+            .pop_if_empty()
+            .extend(top)
+            .extend(path);
+        Ok(url)
+    }
+
+    /// Reads.
     ///
     /// # Errors
-    /// [`Failed`] with the server's own words.
-    pub(crate) async fn send(
+    /// [`Failed`] with the server's own words, or that it can't be reached.
+    pub(crate) async fn get(&self, path: &[&str], query: &[(&str, String)]) -> Result<Value> {
+        let request = self.http.get(self.url(path)?).query(query);
+        Ok(json_of(&self.send(request).await?))
+    }
+
+    /// Reads a list part by part, up to `rows` (0: all of it).
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub(crate) async fn list(
+        &self,
+        path: &[&str],
+        query: &[(&str, String)],
+        rows: usize,
+    ) -> Result<Value> {
+        let (mut items, mut cursor) = (Vec::new(), None::<String>);
+        loop {
+            let missing = match rows {
+                0 => PART,
+                wanted => wanted.saturating_sub(items.len()).min(PART),
+            };
+            let mut query = query.to_vec();
+            query.push(("limit", missing.to_string()));
+            query.extend(cursor.take().map(|cursor| ("cursor", cursor)));
+            let mut body = self.get(path, &query).await?;
+            if let Some(part) = body.get_mut("items").and_then(Value::as_array_mut) {
+                items.append(part);
+            }
+            let next = body.get("next").and_then(Value::as_str).map(str::to_owned);
+            match next {
+                Some(next) if rows == 0 || items.len() < rows => cursor = Some(next),
+                next => {
+                    if next.is_some() {
+                        self.screen.note(format_args!(
+                            "there are more: `--limit {}` shows them, 0 all",
+                            rows.saturating_mul(2)
+                        ));
+                    }
+                    return Ok(json!({ "items": items, "next": next }));
+                }
+            }
+        }
+    }
+
+    /// Writes, once: a sending whose answer got lost is repeated with the same key, so that nothing is done twice.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub(crate) async fn post(&self, path: &[&str], body: &Value) -> Result<Value> {
+        let url = self.url(path)?;
+        let key = key();
+        let write = || {
+            self.http
+                .post(url.clone())
+                .header("idempotency-key", &key)
+                .json(body)
+        };
+        let answer = match self.send(write()).await {
+            Err(error) if is_unknown(&error) => {
+                self.screen
+                    .note("the answer got lost; asking once more, nothing is done twice");
+                self.send(write()).await?
+            }
+            answer => answer?,
+        };
+        let body = json_of(&answer);
+        if let Some(entry) = body.get("entry").and_then(Value::as_u64) {
+            self.screen.note(format_args!("recorded as entry {entry}"));
+        }
+        Ok(body)
+    }
+
+    /// Writes bytes with headers of their own.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub(crate) async fn post_bytes(
+        &self,
+        path: &[&str],
+        header: (&str, String),
+        bytes: Vec<u8>,
+    ) -> Result<Value> {
+        let request = self
+            .http
+            .post(self.url(path)?)
+            .header("content-type", "application/octet-stream")
+            .header(header.0, header.1)
+            .body(bytes);
+        Ok(json_of(&self.send(request).await?))
+    }
+
+    /// Ends the session.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub(crate) async fn delete(&self, path: &[&str]) -> Result<()> {
+        self.send(self.http.delete(self.url(path)?)).await.map(drop)
+    }
+
+    /// Reads bytes of the API.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub(crate) async fn download(
+        &self,
+        path: &[&str],
+        query: &[(&str, String)],
+    ) -> Result<Vec<u8>> {
+        self.send(self.http.get(self.url(path)?).query(query)).await
+    }
+
+    /// Reads bytes of the log.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub(crate) async fn log(&self, path: &[&str]) -> Result<Vec<u8>> {
+        self.send(self.http.get(self.address(&["log"], path)?))
+            .await
+    }
+
+    /// Anything: `path` as it would stand in an address, below `/api/v1` unless it names another door.
+    ///
+    /// # Errors
+    /// As [`Client::get`]; a path that isn't one is a wrong call.
+    pub(crate) async fn raw(
         &self,
         method: Method,
         path: &str,
-        body: Option<Value>,
-    ) -> Result<Value> {
-        let mut request = self
-            .http
-            .request(method, format!("{}/api/v1{path}", self.server));
+        body: Option<&Value>,
+    ) -> Result<Vec<u8>> {
+        let path = path.trim_start_matches('/');
+        let door = ["api/", "log/", ".well-known/"]
+            .iter()
+            .any(|door| path.starts_with(door));
+        let path = if door {
+            format!("./{path}")
+        } else {
+            format!("./api/v1/{path}")
+        };
+        let mut base = self.server.clone();
+        base.path_segments_mut()
+            .ok()
+            .context("the server's address can't have a path")?
+            .pop_if_empty()
+            .push("");
+        let url = base
+            .join(&path)
+            .ok()
+            .filter(|url| url.origin() == self.server.origin())
+            .ok_or_else(|| {
+                Failed::usage(format!(
+                    "`{}` is no path: write `/requests`",
+                    safe::line(&path)
+                ))
+            })?;
+        let writes = !matches!(method, Method::GET | Method::HEAD);
+        let mut request = self.http.request(method, url);
+        if writes {
+            request = request.header("idempotency-key", key());
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        self.send(request).await
+    }
+
+    async fn send(&self, mut request: RequestBuilder) -> Result<Vec<u8>> {
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
-        if let Some(body) = body {
-            request = request.json(&body);
-        }
-        self.answer(request).await
-    }
-
-    async fn answer(&self, request: reqwest::RequestBuilder) -> Result<Value> {
-        let unreachable = |_| Failed {
-            message: format!(
-                "`{}` can't be reached: is the server running, and is `--server` right?",
-                self.server
-            ),
-            code: 9,
-        };
-        let response = request.send().await.map_err(unreachable)?;
+        let request = request.build().map_err(|_| {
+            Failed::usage("the token can't be sent: it holds characters that no token has")
+        })?;
+        let asked = format!("{} {}", request.method(), request.url().path());
+        let mut response = self
+            .http
+            .execute(request)
+            .await
+            .map_err(|error| self.lost(&error))?;
         let status = response.status().as_u16();
-        let text = response.text().await.map_err(unreachable)?;
-        let body: Value = serde_json::from_str(&text).unwrap_or(Value::String(text));
+        self.screen.detail(format_args!("{asked}: {status}"));
+        let mut bytes = Vec::new();
+        while let Some(part) = response.chunk().await.map_err(|error| self.lost(&error))? {
+            anyhow::ensure!(
+                bytes.len().saturating_add(part.len()) <= ANSWER_BYTES_MAX,
+                "the answer has more than {ANSWER_BYTES_MAX} bytes"
+            );
+            bytes.extend_from_slice(&part);
+        }
         if (200..300).contains(&status) {
-            return Ok(body);
+            return Ok(bytes);
         }
-        Err(Failed {
-            message: refusal(&body),
-            code: exit_code(status, &body),
-        }
-        .into())
+        Err(Failed::answered(status, &json_of(&bytes)).into())
     }
 
-    /// Gets, and writes what came.
-    ///
-    /// # Errors
-    /// As [`Client::send`].
-    pub(crate) async fn show(&self, path: &str, columns: &[(&str, &str)]) -> Result<()> {
-        let body = self.send(Method::GET, path, None).await?;
-        table::write(&body, columns, self.form)
-    }
-
-    async fn done(&self, path: &str, body: Value) -> Result<()> {
-        let body = self.send(Method::POST, path, Some(body)).await?;
-        let entry = body.get("entry").and_then(Value::as_u64);
-        match (self.form, entry) {
-            (table::Form::Table, Some(entry)) => {
-                output::line(format_args!("done: entry {entry}"));
-                Ok(())
-            }
-            _ => table::write(&body, &[], self.form),
-        }
-    }
-
-    /// Signs in with the password on standard input, and prints the token.
-    ///
-    /// # Errors
-    /// As [`Client::send`].
-    pub(crate) async fn login(&self, account: &str, password: Option<&str>) -> Result<()> {
-        let body = self
-            .send(
-                Method::POST,
-                "/session",
-                Some(json!({ "account": account, "password": password })),
-            )
-            .await?;
-        output::line(
-            body.get("token")
-                .and_then(Value::as_str)
-                .unwrap_or_default(),
-        );
-        Ok(())
-    }
-
-    /// `remit request ...`.
-    ///
-    /// # Errors
-    /// As [`Client::send`].
-    pub(crate) async fn request(&self, command: RequestCommand) -> Result<()> {
-        match command {
-            RequestCommand::New { file } => self.done("/requests", read(&file)?).await,
-            RequestCommand::Check { file } => {
-                let body = self
-                    .send(Method::POST, "/precheck", Some(read(&file)?))
-                    .await?;
-                table::write(&body, &[], self.form)
-            }
-            RequestCommand::List => {
-                self.show(
-                    "/requests",
-                    &[
-                        ("NUMBER", "/number"),
-                        ("WHO", "/requester/name"),
-                        ("PRIVILEGE", "/title"),
-                        ("STANDING", "/standing"),
-                        ("SENT", "/sent_at"),
-                    ],
-                )
-                .await
-            }
-            RequestCommand::Show { number } => {
-                self.show(&format!("/requests/{}", plain(&number)?), &[])
-                    .await
-            }
-            RequestCommand::Withdraw { number } => {
-                self.done(
-                    &format!("/requests/{}/withdraw", plain(&number)?),
-                    json!({}),
-                )
-                .await
-            }
-        }
-    }
-
-    /// Approves or denies the request as it is at this moment.
-    ///
-    /// # Errors
-    /// As [`Client::send`].
-    pub(crate) async fn decide(&self, number: &str, verb: &str, comment: &str) -> Result<()> {
-        let number = plain(number)?;
-        let seen = self
-            .send(Method::GET, &format!("/requests/{number}"), None)
-            .await?;
-        let digest = seen.get("digest").cloned().unwrap_or(Value::Null);
-        ensure!(
-            !digest.is_null(),
-            Failed {
-                message: format!("`{number}` is no longer open"),
-                code: 7
-            }
-        );
-        self.done(
-            &format!("/requests/{number}/{verb}"),
-            json!({ "digest": digest, "comment": comment }),
+    fn lost(&self, error: &reqwest::Error) -> Failed {
+        let slug = if error.is_connect() {
+            "unreachable"
+        } else {
+            "answer-lost"
+        };
+        Failed::new(
+            Exit::Unreachable,
+            slug,
+            format!("`{}` can't be reached", self.server),
+            &["Check that the server is running, and that `--server` is right."],
         )
-        .await
     }
+}
 
-    /// `remit ask`.
-    ///
-    /// # Errors
-    /// As [`Client::send`].
-    pub(crate) async fn ask(&self, number: &str, text: &str) -> Result<()> {
-        self.done(
-            &format!("/requests/{}/questions", plain(number)?),
-            json!({ "text": text }),
+fn key() -> String {
+    let mut bits = [0; 16];
+    MachineRandom.fill(&mut bits);
+    uuid::Builder::from_random_bytes(bits)
+        .into_uuid()
+        .to_string()
+}
+
+fn is_unknown(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<Failed>().is_some_and(|failed| {
+        matches!(
+            failed.kind(),
+            "urn:remit:problem:unknown-outcome" | "urn:remit:problem:answer-lost"
         )
-        .await
-    }
-
-    /// `remit grant ...`.
-    ///
-    /// # Errors
-    /// As [`Client::send`].
-    pub(crate) async fn grant(&self, command: GrantCommand) -> Result<()> {
-        match command {
-            GrantCommand::List => {
-                self.show(
-                    "/grants",
-                    &[
-                        ("NUMBER", "/number"),
-                        ("WHO", "/holder/name"),
-                        ("PRIVILEGE", "/title"),
-                        ("STANDING", "/standing"),
-                        ("ENDS", "/expires_at"),
-                    ],
-                )
-                .await
-            }
-            GrantCommand::Show { number } => {
-                self.show(&format!("/grants/{}", plain(&number)?), &[])
-                    .await
-            }
-            GrantCommand::Log { number } => {
-                self.show(
-                    &format!("/grants/{}/activity", plain(&number)?),
-                    &[
-                        ("ENTRY", "/entry"),
-                        ("AT", "/at"),
-                        ("WHAT", "/what"),
-                        ("REFUSED", "/refused"),
-                        ("STATUS", "/status"),
-                    ],
-                )
-                .await
-            }
-            GrantCommand::End {
-                number,
-                reason: None,
-            } => {
-                self.done(&format!("/grants/{}/return", plain(&number)?), json!({}))
-                    .await
-            }
-            GrantCommand::End {
-                number,
-                reason: Some(reason),
-            } => {
-                self.done(
-                    &format!("/grants/{}/revoke", plain(&number)?),
-                    json!({ "comment": reason }),
-                )
-                .await
-            }
-        }
-    }
-
-    /// `remit bundle ...`.
-    ///
-    /// # Errors
-    /// As [`Client::send`]; a bundle with mistakes isn't sent.
-    pub(crate) async fn bundle(&self, command: BundleCommand) -> Result<()> {
-        match command {
-            BundleCommand::Propose { folder } => {
-                let files = config::bundle(&folder)?;
-                let bundle = policy::Bundle::load(&files).map_err(|mistakes| {
-                    anyhow::anyhow!(
-                        "the bundle has {} mistakes: `remit catalog check` explains them",
-                        mistakes.len()
-                    )
-                })?;
-                let url = format!("{}/api/v1/bundles/propose", self.server);
-                let mut request = self
-                    .http
-                    .post(url)
-                    .header("content-type", "application/octet-stream")
-                    .header("x-bundle-digest", bundle.digest.to_string());
-                if let Some(token) = &self.token {
-                    request = request.bearer_auth(token);
-                }
-                self.answer(request.body(policy::bundle::pack(&files)))
-                    .await?;
-                output::line(format_args!(
-                    "proposed {0}; another person agrees with `remit bundle confirm {0}`",
-                    bundle.digest
-                ));
-                Ok(())
-            }
-            BundleCommand::Confirm { hash } => {
-                self.done(&format!("/bundles/{}/confirm", plain(&hash)?), json!({}))
-                    .await
-            }
-        }
-    }
-
-    /// `remit evidence search`.
-    ///
-    /// # Errors
-    /// As [`Client::send`].
-    pub(crate) async fn evidence(&self, words: &str) -> Result<()> {
-        let query: String = words.bytes().fold(String::new(), |text, byte| {
-            if byte.is_ascii_alphanumeric() {
-                text + &char::from(byte).to_string()
-            } else {
-                text + &format!("%{byte:02X}")
-            }
-        });
-        self.show(
-            &format!("/evidence?words={query}"),
-            &[
-                ("ENTRY", "/entry"),
-                ("AT", "/at"),
-                ("WHAT", "/summary"),
-                ("OUTCOME", "/outcome"),
-            ],
-        )
-        .await
-    }
+    })
 }
 
-fn read(file: &std::path::Path) -> Result<Value> {
-    let text = if file.as_os_str() == "-" {
-        std::io::read_to_string(std::io::stdin())?
-    } else {
-        std::fs::read_to_string(file)
-            .with_context(|| format!("could not read `{}`", file.display()))?
-    };
-    serde_json::from_str(&text).with_context(|| format!("`{}` is not JSON", file.display()))
-}
-
-/// A part of a path that can't lead anywhere else.
-fn plain(text: &str) -> Result<&str> {
-    ensure!(
-        !text.is_empty() && text.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-'),
-        "`{}` is not a number such as R-1042",
-        text.escape_default()
-    );
-    Ok(text)
-}
-
-/// A problem in the server's own words: what, why, and what would be allowed.
-fn refusal(body: &Value) -> String {
-    let text = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default();
-    let fixes = body
-        .get("fix")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str);
-    let mut message = text("detail").to_owned();
-    for part in [text("why")].into_iter().filter(|why| !why.is_empty()) {
-        message = format!("{message}\n  why: {part}");
-    }
-    for fix in fixes {
-        message = format!("{message}\n  try: {fix}");
-    }
-    if !text("rule").is_empty() {
-        message = format!("{message}\n  rule: {}", text("rule"));
-    }
-    if message.is_empty() {
-        "the server refused without saying why".to_owned()
-    } else {
-        message
-    }
-}
-
-fn exit_code(status: u16, body: &Value) -> u8 {
-    match status {
-        401 => 4,
-        404 => 5,
-        409 | 412 => 7,
-        403 | 422 if body.get("rule").is_some_and(Value::is_string) => 3,
-        _ => 1,
-    }
+fn json_of(bytes: &[u8]) -> Value {
+    serde_json::from_slice(bytes)
+        .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(bytes).into_owned()))
 }
 
 #[cfg(test)]
@@ -479,23 +358,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refusal_is_told_whole_and_has_its_own_exit_code() {
-        let body = json!({ "detail": "`ada` filed this request and cannot approve it", "why": "Nobody decides on what they asked for.", "fix": ["Ask the data owner."], "rule": "own-request" });
+    fn a_token_goes_over_plain_http_to_this_machine_only() {
+        for good in [
+            "http://localhost:8080",
+            "http://127.0.0.1",
+            "http://[::1]:1",
+            "http://portal.localhost",
+            "https://remit.example/under/",
+        ] {
+            assert!(server(good).is_ok(), "{good}");
+        }
         assert_eq!(
-            refusal(&body),
-            "`ada` filed this request and cannot approve it\n  why: Nobody decides on what they asked for.\n  try: Ask the data owner.\n  rule: own-request"
+            server("http://remit.example").unwrap_err(),
+            "plain HTTP is for this machine only, or tokens could be read on the way: use `https://`"
         );
-        let codes = [401, 403, 404, 409, 412, 422, 500].map(|status| exit_code(status, &body));
-        assert_eq!(codes, [4, 3, 5, 7, 7, 3, 1]);
-        assert_eq!(exit_code(403, &json!({})), 1);
-    }
-
-    #[test]
-    fn a_number_leads_nowhere_else() {
-        assert_eq!(plain("R-1042").unwrap(), "R-1042");
+        for bad in ["remit.example", "ftp://localhost", "localhost:8080"] {
+            assert_eq!(
+                server(bad).unwrap_err(),
+                "write it as `https://remit.example`"
+            );
+        }
         assert_eq!(
-            plain("../x").unwrap_err().to_string(),
-            "`../x` is not a number such as R-1042"
+            server("https://ada:secret@remit.example").unwrap_err(),
+            "leave names, passwords and queries out of it"
         );
     }
 }

@@ -1,13 +1,23 @@
 //! The one place that writes to the terminal: results to standard output, everything else to standard error.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "this module owns the terminal"
-)]
+#![expect(clippy::print_stderr, reason = "this module owns the terminal")]
+use std::io::Write as _;
 
-/// A line of the result.
+/// A line of the result. That nobody reads it any more is no reason for a server to stop.
 pub(crate) fn line(text: impl std::fmt::Display) {
-    println!("{text}");
+    let _ = write(format!("{text}\n").as_bytes());
+}
+
+/// A result that is all there is to do: when its reader has gone away (`| head`), so does this program.
+pub(crate) fn bytes(bytes: &[u8]) {
+    if write(bytes).is_err() {
+        std::process::exit(0);
+    }
+}
+
+fn write(bytes: &[u8]) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(bytes)?;
+    out.flush()
 }
 
 /// A line about how it goes.
@@ -15,7 +25,7 @@ pub(crate) fn note(text: impl std::fmt::Display) {
     eprintln!("{text}");
 }
 
-/// An error with everything that led to it, and then nothing more.
-pub(crate) fn error(error: &anyhow::Error) {
-    eprintln!("error: {error:#}");
+/// A question; the answer is typed on the same line.
+pub(crate) fn prompt(text: impl std::fmt::Display) {
+    eprint!("{text}");
 }
