@@ -159,6 +159,11 @@ fn the_glass_is_broken_and_the_use_reviewed() {
     well(demo.remit("a-lindqvist", "grant end G-1"));
     let due = well(demo.remit("t-weiss", "review list -o id"));
     assert_eq!(due, "G-1\n");
+    let who = "review list --columns reviewers,escalated --no-headers";
+    assert_eq!(
+        well(demo.remit("t-weiss", who)),
+        "L. Ito, P. Novak, R. Haddad, T. Weiss\tfalse\n"
+    );
     let next = well(demo.remit("t-weiss", "review next --columns number,who,break-glass"));
     assert_eq!(next, "NUMBER\tG-1\nWHO\tA. Lindqvist\nBREAK-GLASS\ttrue\n");
     let given = "review question G-1 --comment Why? --columns number,review,finding";

@@ -57,6 +57,7 @@ pub(crate) static GRANTS: View = View {
         text_at("ROWS", "/usage/rows"),
         text_at("REFUSALS", "/usage/refusals"),
         time_at("REVIEW-BY", "/review/due_at"),
+        text_at("REVIEWERS", "/review/reviewers"),
         text_at("REVIEWED-BY", "/review/by/name"),
         text_at("FINDING", "/review/comment"),
         text_at("ORIGIN", "/origin"),
@@ -79,6 +80,8 @@ pub(crate) static REVIEWS: View = View {
         time_at("REVIEW-BY", "/review/due_at"),
     ],
     wide: &[
+        text_at("REVIEWERS", "/review/reviewers"),
+        text_at("ESCALATED", "/review/escalated"),
         text_at("REQUEST", "/request"),
         TARGETS,
         text_at("APPROVED-BY", "/approved_by"),
