@@ -10,7 +10,7 @@ use crate::{failure::Failed, output};
 use anyhow::Result;
 use cells::{Cell, Column, View};
 use clap::{Args, ValueEnum};
-use comfy_table::{Attribute, Color, ContentArrangement, Table, presets};
+use comfy_table::{Attribute, Color, ColumnConstraint, ContentArrangement, Table, presets};
 use filter::Filter;
 use jiff::tz::TimeZone;
 use serde_json::Value;
@@ -338,7 +338,7 @@ impl Writer<'_> {
                 .map(|column| self.styled(&self.cell(row, column)));
             table.add_row(cells);
         }
-        trimmed(&table)
+        trimmed(table)
     }
 
     /// One thing: a line for each of its parts that says something.
@@ -371,7 +371,7 @@ impl Writer<'_> {
                 table.add_row([self.bold(title), self.styled(cell)]);
             }
         }
-        trimmed(&table)
+        trimmed(table)
     }
 
     fn empty_table(&self) -> Table {
@@ -421,10 +421,17 @@ pub(crate) fn shown(screen: &Screen, bytes: &[u8]) -> Vec<u8> {
     }
 }
 
-fn trimmed(table: &Table) -> Vec<String> {
+/// The lines of a table: columns two blanks apart, the first one (a number or id, to be copied) never broken.
+fn trimmed(mut table: Table) -> Vec<String> {
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    if let Some(first) = table.column_mut(0) {
+        first.set_constraint(ColumnConstraint::ContentWidth);
+    }
     table
         .lines()
-        .map(|line| line.trim_end().trim_start_matches(' ').to_owned())
+        .map(|line| line.trim_end().to_owned())
         .collect()
 }
 

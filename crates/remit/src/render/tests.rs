@@ -224,3 +224,21 @@ fn a_coloured_table_says_the_same_words() {
     );
     assert!(!told[1].contains("\u{1b}[31m"), "{told:?}");
 }
+
+#[test]
+fn a_narrow_terminal_breaks_words_not_ids_and_keeps_the_columns() {
+    let mut screen = screen(None, true);
+    screen.terminal.width = 34;
+    let body =
+        json!([{ "number": "ledgerly-run-flow", "who": { "name": "somebody with a name" } }]);
+    screen.style.columns = vec!["number".to_owned(), "who".to_owned()];
+    let told = screen.writer(&PEOPLE).unwrap().lines(&body).unwrap();
+    assert_eq!(
+        told,
+        [
+            "NUMBER             WHO",
+            "ledgerly-run-flow  somebody with",
+            "                   a name",
+        ]
+    );
+}
