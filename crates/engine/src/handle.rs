@@ -305,6 +305,11 @@ impl Engine {
         let _ = tokio::time::timeout(Duration::from_millis(SETTLE_MS_MAX), followed).await;
     }
 
+    /// How many entries the projections have followed, as it changes.
+    pub fn projected(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.shared.projected.subscribe()
+    }
+
     /// Tells, after each commit, of grants that stopped or started being usable.
     pub fn signals(&self) -> broadcast::Receiver<GrantSignal> {
         self.shared.signals.subscribe()

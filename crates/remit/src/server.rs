@@ -147,6 +147,7 @@ impl Server {
             random: random.clone(),
         })
         .context("could not read the system's certificates")?;
+        let stop = CancellationToken::new();
         let app = App {
             engine: engine.clone(),
             sign_in: plan.sign_in,
@@ -159,10 +160,11 @@ impl Server {
             read_tokens: plan.read_tokens,
             operator_tokens: plan.operator_tokens,
             random,
+            stop: stop.clone(),
             zone: plan.zone,
         };
         let portal = web::router(app).merge(hooks::router(engine.clone(), plan.hooks));
-        let (followers, stop) = (TaskTracker::new(), CancellationToken::new());
+        let followers = TaskTracker::new();
         for followed in plan.followed {
             followers.spawn(activity::follow(engine.clone(), followed, stop.clone()));
         }

@@ -4,6 +4,7 @@
 //   data-focus-after-swap          takes the focus once htmx has swapped it in
 //   data-ends="2026-11-23T12:15:00Z" a countdown: its text becomes "47 minutes left", the title "(47 min) ..."; 10, 2 and 0 minutes are announced
 //   button[data-pause-live][hidden] stops and resumes the parts that update by themselves
+//   a[data-live-behind][hidden]    shows that such a part was left as it is: paused, or somebody is writing in it
 //   button[data-copy="ID"][hidden]  copies the text of the element with that id
 //   form[data-submit-now]           is sent at once: a way through that needs a POST, with its button for those without scripts
 //   data-search                    gets the focus by "/", unless <body data-shortcuts="off">
@@ -63,10 +64,8 @@ function tick() {
   document.title = running.length ? `(${Math.min(...running)} min) ${title}` : title;
 }
 
-if (document.querySelector('[data-ends]')) {
-  tick();
-  setInterval(tick, 5_000);
-}
+tick();
+setInterval(tick, 5_000);
 
 let paused = false;
 for (const button of document.querySelectorAll('[data-pause-live]')) {
@@ -77,8 +76,30 @@ for (const button of document.querySelectorAll('[data-pause-live]')) {
     announce(paused ? 'Live updates paused' : 'Live updates resumed');
   });
 }
+// Whether somebody is in the middle of something in a part: what is half written must not be swept away.
+function isBusy(part) {
+  const fields = [...part.querySelectorAll('textarea, input:not([type="hidden"]):not([type="checkbox"]):not([type="radio"])')];
+  return (
+    fields.some((field) => field.value !== field.defaultValue || field === document.activeElement) ||
+    part.querySelector('details[open] form') !== null
+  );
+}
+
+let announcedUpdateAt = -Infinity;
 document.addEventListener('htmx:sse:before:message', (event) => {
-  if (paused) event.preventDefault();
+  const message = event.detail?.message;
+  if (message?.event) return;
+  if (paused || isBusy(event.target)) {
+    event.preventDefault();
+    for (const behind of document.querySelectorAll('[data-live-behind]')) behind.hidden = false;
+  }
+});
+document.addEventListener('htmx:sse:after:message', (event) => {
+  if (event.detail?.message?.event) return;
+  tick();
+  if (performance.now() - announcedUpdateAt < 10_000) return;
+  announcedUpdateAt = performance.now();
+  announce('This page was updated');
 });
 
 for (const button of document.querySelectorAll('[data-copy]')) {

@@ -2,7 +2,9 @@
 use crate::{
     api, assets,
     codes::Codes,
-    enforcement, guard, log, pages,
+    enforcement, guard,
+    live::Streams,
+    log, pages,
     sessions::Sessions,
     sign_in::{Attempts, SignIn},
     tokens::Issuer,
@@ -13,6 +15,7 @@ use domain::ids::{GatewayId, PlatformId};
 use engine::{Engine, ports::Random};
 use ledger::Digest;
 use std::{collections::BTreeMap, fmt, sync::Arc};
+use tokio_util::sync::CancellationToken;
 
 /// Most bytes of a request's body.
 pub(crate) const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -41,6 +44,8 @@ pub struct App {
     pub operator_tokens: Vec<TokenHash>,
     /// For session ids and one-time codes.
     pub random: Arc<dyn Random>,
+    /// Cancelled when the server stops: pages that follow what happens let go.
+    pub stop: CancellationToken,
     /// In which zone times are shown.
     pub zone: jiff::tz::TimeZone,
 }
@@ -92,6 +97,7 @@ pub(crate) struct Portal {
     pub(crate) app: App,
     pub(crate) sessions: Sessions,
     pub(crate) attempts: Attempts,
+    pub(crate) streams: Streams,
 }
 
 /// What handlers share.
@@ -128,6 +134,7 @@ pub fn router(app: App) -> Router {
         app,
         sessions,
         attempts: Attempts::default(),
+        streams: Streams::default(),
     });
     let machines = Router::new()
         .merge(api::router())
@@ -136,6 +143,7 @@ pub fn router(app: App) -> Router {
         .layer(middleware::map_response(api::problem::dress));
     Router::new()
         .merge(pages::router(&portal))
+        .merge(pages::live())
         .merge(machines)
         .merge(assets::router())
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))

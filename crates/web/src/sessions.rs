@@ -126,6 +126,15 @@ impl Sessions {
         Some(session.clone())
     }
 
+    /// As [`Self::find`], for somebody who only looks on: the session is not kept alive by it.
+    pub(crate) fn peek(&self, secret: &str, door: Door, now: Timestamp) -> Option<Session> {
+        let id = Digest::of(secret.as_bytes());
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.get(&id)
+            .filter(|session| now < session.ends_at() && session.door == door)
+            .cloned()
+    }
+
     /// Ends a session.
     pub(crate) fn close(&self, id: &Digest) {
         self.open
@@ -190,5 +199,19 @@ mod tests {
         let (secret, _) = sessions.open("mia".parse().unwrap(), Factors::One, Door::Portal, NOW);
         assert!(sessions.find(&secret, Door::Api, NOW).is_none());
         assert!(sessions.find(&secret, Door::Portal, NOW).is_some());
+    }
+
+    #[test]
+    fn looking_on_keeps_no_session_alive() {
+        let sessions = sessions();
+        let (secret, _) = sessions.open("mia".parse().unwrap(), Factors::One, Door::Portal, NOW);
+        let before = NOW.plus(Seconds(IDLE.0 - 1));
+        assert!(sessions.peek(&secret, Door::Portal, before).is_some());
+        assert!(sessions.peek(&secret, Door::Api, before).is_none());
+        assert!(
+            sessions
+                .peek(&secret, Door::Portal, NOW.plus(IDLE))
+                .is_none()
+        );
     }
 }

@@ -107,6 +107,7 @@ async fn enter(address: SocketAddr) -> String {
     tokio::spawn(connection);
     let request = Request::post("/.remit/open")
         .header(header::HOST, HOST)
+        .header(header::ORIGIN, "http://portal.localhost")
         .body(Full::new(Bytes::from_static(b"code=once")))
         .unwrap();
     let response = sender.send_request(request).await.unwrap();

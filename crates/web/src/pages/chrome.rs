@@ -5,6 +5,7 @@ use crate::{
     guard::Nonce,
     names::Names,
     sessions::Session,
+    trouble::Trouble,
     viewer::{Viewer, Visitor, Watch},
     words,
 };
@@ -143,6 +144,11 @@ pub(crate) fn html(portal: &Portal, status: StatusCode, page: &impl askama::Temp
         }
         Err(error) => portal.failed(&error).into_response(),
     }
+}
+
+/// The text of a part of a page.
+pub(crate) fn rendered(portal: &Portal, part: &impl askama::Template) -> Result<String, Trouble> {
+    part.render().map_err(|error| portal.failed(&error))
 }
 
 /// After a form was taken: on to a page, so that a reload sends nothing twice.

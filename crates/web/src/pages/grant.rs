@@ -1,6 +1,6 @@
 //! One page for a grant, for all roles: how long, for what, what was done; and what this person can do about it.
 use super::{
-    chrome::{Chrome, Hidden, Part, html, on_to},
+    chrome::{Chrome, Hidden, Part, html, on_to, rendered},
     form::Posted,
     parts::{Answer, answers, used, words_or_erased},
 };
@@ -8,6 +8,7 @@ use crate::{
     api::{cursor, grant_may, grant_visible, opening, read_cursor, take_secrets},
     app::{Portal, Shared},
     guard::Nonce,
+    live,
     names::Names,
     submit::{Wish, seal, submit},
     trouble::Trouble,
@@ -18,7 +19,7 @@ use askama::Template;
 use axum::{
     Extension,
     extract::{Path, Query, State},
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::Response,
 };
 use domain::{
@@ -33,12 +34,14 @@ use serde::Deserialize;
 
 /// The page.
 #[derive(Debug, Clone, PartialEq, Eq, Template)]
-#[template(path = "grant.html")]
+#[template(path = "grant.html", blocks = ["live"])]
 pub(crate) struct GrantPage {
     pub(crate) chrome: Chrome,
     pub(crate) hidden: Hidden,
     pub(crate) errors: Vec<String>,
     pub(crate) notice: Option<String>,
+    /// Whether the page follows what happens: not an older part of the list, nor one that shows a secret.
+    pub(crate) live: bool,
     pub(crate) number: GrantNumber,
     pub(crate) request: RequestNumber,
     pub(crate) privilege: PrivilegeId,
@@ -281,6 +284,7 @@ fn context(
         hidden: Hidden::of(portal, &visitor.session),
         errors: extra.errors,
         notice: notice(&asked.done),
+        live: asked.cursor.is_empty() && extra.secrets.is_empty(),
         number: row.number,
         request: row.request,
         privilege: row.privilege.clone(),
@@ -334,6 +338,27 @@ pub(crate) async fn page(
     let row = named(&portal, &visitor, &number)?;
     let page = context(&portal, &nonce, &visitor, &row, &asked, Extra::default())?;
     Ok(html(&portal, StatusCode::OK, &page))
+}
+
+/// The part of the page that follows what happens.
+pub(crate) async fn follow(
+    State(portal): State<Shared>,
+    Extension(nonce): Extension<Nonce>,
+    headers: HeaderMap,
+    Path(number): Path<String>,
+) -> Response {
+    live::follow(&portal, &headers, move |portal, visitor| {
+        let row = named(portal, visitor, &number)?;
+        let page = context(
+            portal,
+            &nonce,
+            visitor,
+            &row,
+            &Asked::default(),
+            Extra::default(),
+        )?;
+        rendered(portal, &page.as_live())
+    })
 }
 
 pub(crate) async fn open(

@@ -79,6 +79,14 @@ pub(crate) fn router(portal: &Shared) -> Router<Shared> {
         .layer(middleware::from_fn_with_state(portal.clone(), dress))
 }
 
+/// What open pages follow. Without the shape of pages: nothing of it is ever shown as one.
+pub(crate) fn live() -> Router<Shared> {
+    Router::new()
+        .route("/live/requests/{number}", get(request::follow))
+        .route("/live/grants/{number}", get(grant::follow))
+        .route("/live/security", get(security::follow))
+}
+
 /// Gives trouble the shape of a page; whoever isn't signed in is sent to sign in, and comes back.
 async fn dress(State(portal): State<Shared>, request: Request, next: Next) -> Response {
     let nonce = request.extensions().get::<Nonce>().cloned();

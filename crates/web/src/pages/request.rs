@@ -1,6 +1,6 @@
 //! One page for a request, for all roles: what is asked, by whom, what happened, and what this person can do about it.
 use super::{
-    chrome::{Chrome, Hidden, Part, html, on_to},
+    chrome::{Chrome, Hidden, Part, html, on_to, rendered},
     form::Posted,
     parts::{Answer, Choice, answers, open_seat, start, waits, words_or_erased},
 };
@@ -8,6 +8,7 @@ use crate::{
     api::{Live, request_visible},
     app::{Portal, Shared},
     guard::Nonce,
+    live,
     names::Names,
     submit::{Wish, seal, submit},
     trouble::Trouble,
@@ -18,7 +19,7 @@ use askama::Template;
 use axum::{
     Extension,
     extract::{Path, Query, State},
-    http::StatusCode,
+    http::{HeaderMap, StatusCode},
     response::Response,
 };
 use domain::{
@@ -32,7 +33,7 @@ use serde::Deserialize;
 
 /// The page.
 #[derive(Debug, Clone, PartialEq, Eq, Template)]
-#[template(path = "request.html")]
+#[template(path = "request.html", blocks = ["live"])]
 pub(crate) struct RequestPage {
     pub(crate) chrome: Chrome,
     pub(crate) hidden: Hidden,
@@ -262,6 +263,20 @@ pub(crate) async fn page(
     let row = named(&portal, &visitor, &number)?;
     let page = context(&portal, &nonce, &visitor, &row, &asked.done)?;
     Ok(html(&portal, StatusCode::OK, &page))
+}
+
+/// The part of the page that follows what happens.
+pub(crate) async fn follow(
+    State(portal): State<Shared>,
+    Extension(nonce): Extension<Nonce>,
+    headers: HeaderMap,
+    Path(number): Path<String>,
+) -> Response {
+    live::follow(&portal, &headers, move |portal, visitor| {
+        let row = named(portal, visitor, &number)?;
+        let page = context(portal, &nonce, visitor, &row, "")?;
+        rendered(portal, &page.as_live())
+    })
 }
 
 pub(crate) async fn withdraw(

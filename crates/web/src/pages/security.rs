@@ -2,19 +2,25 @@
 use super::{
     alarms::{self, ATTEMPTS_OVERDUE, AlarmWords, overdue},
     chart::{HourWords, svg},
-    chrome::{Chrome, Hidden, Part, html},
+    chrome::{Chrome, Hidden, Part, html, rendered},
 };
 use crate::{
     api::open_reviews,
     app::{Portal, Shared},
     guard::Nonce,
+    live,
     names::Names,
     trouble::Trouble,
     viewer::{Visitor, Watch},
     words::{self, Tag, When, grant_tag},
 };
 use askama::Template;
-use axum::{Extension, extract::State, http::StatusCode, response::Response};
+use axum::{
+    Extension,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::Response,
+};
 use domain::{
     grant::{Grant, GrantState},
     ids::GrantNumber,
@@ -25,7 +31,7 @@ use engine::views::{EvidenceQuery, GrantFilter, GrantRow, GrantStanding, Page};
 
 /// The page.
 #[derive(Debug, Clone, PartialEq, Eq, Template)]
-#[template(path = "security.html")]
+#[template(path = "security.html", blocks = ["live"])]
 pub(crate) struct SecurityPage {
     pub(crate) chrome: Chrome,
     pub(crate) alarms: Vec<AlarmWords>,
@@ -113,7 +119,7 @@ fn cards(state: &Rules) -> Vec<Card> {
     ]
 }
 
-fn live(portal: &Portal, names: &Names, visitor: &Visitor) -> Result<Vec<LiveLine>, Trouble> {
+fn lines(portal: &Portal, names: &Names, visitor: &Visitor) -> Result<Vec<LiveLine>, Trouble> {
     let filter = GrantFilter {
         open: Some(true),
         ..GrantFilter::default()
@@ -177,20 +183,16 @@ fn recent(portal: &Portal) -> Result<Vec<RecentLine>, Trouble> {
     Ok(paged.rows.iter().map(line).collect())
 }
 
-pub(crate) async fn page(
-    State(portal): State<Shared>,
-    Extension(nonce): Extension<Nonce>,
-    visitor: Visitor,
-) -> Result<Response, Trouble> {
+fn context(portal: &Portal, nonce: &Nonce, visitor: &Visitor) -> Result<SecurityPage, Trouble> {
     visitor.viewer.must_watch(&[Watch::Security], "security")?;
-    let names = Names::load(&portal)?;
+    let names = Names::load(portal)?;
     let now = visitor.viewer.now;
     let views = portal.app.engine.views();
     let reasons = views
         .end_reasons(back(now, 7))
         .map_err(|error| portal.unread(&error))?;
     let projected = views.projected().map_err(|error| portal.unread(&error))?;
-    let escalated = open_reviews(&portal)?;
+    let escalated = open_reviews(portal)?;
     let (alarms, cards) = portal.app.engine.read(|state| {
         let mut alarms = alarms::of_grants(&names, state);
         alarms.extend(alarms::of_reviews(
@@ -201,9 +203,9 @@ pub(crate) async fn page(
         ));
         (alarms, cards(state))
     });
-    let hours = hours(&portal, now)?;
-    let page = SecurityPage {
-        chrome: Chrome::of(&portal, &nonce, &visitor, &names, Part::Security),
+    let hours = hours(portal, now)?;
+    Ok(SecurityPage {
+        chrome: Chrome::of(portal, nonce, visitor, &names, Part::Security),
         alarms,
         watched: format!(
             "{} were read for this page, the newest at {}.",
@@ -211,7 +213,7 @@ pub(crate) async fn page(
             words::when_exactly(now, &portal.app.zone).text
         ),
         cards,
-        live: live(&portal, &names, &visitor)?,
+        live: lines(portal, &names, visitor)?,
         chart: svg(&hours),
         hours,
         reasons: reasons
@@ -221,7 +223,27 @@ pub(crate) async fn page(
                 label: words::end_reason(*reason),
             })
             .collect(),
-        recent: recent(&portal)?,
-    };
+        recent: recent(portal)?,
+    })
+}
+
+pub(crate) async fn page(
+    State(portal): State<Shared>,
+    Extension(nonce): Extension<Nonce>,
+    visitor: Visitor,
+) -> Result<Response, Trouble> {
+    let page = context(&portal, &nonce, &visitor)?;
     Ok(html(&portal, StatusCode::OK, &page))
+}
+
+/// The part of the page that follows what happens.
+pub(crate) async fn follow(
+    State(portal): State<Shared>,
+    Extension(nonce): Extension<Nonce>,
+    headers: HeaderMap,
+) -> Response {
+    live::follow(&portal, &headers, move |portal, visitor| {
+        let page = context(portal, &nonce, visitor)?;
+        rendered(portal, &page.as_live())
+    })
 }

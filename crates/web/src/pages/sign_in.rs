@@ -126,6 +126,7 @@ pub(crate) async fn enter(
 pub(crate) async fn leave(State(portal): State<Shared>, posted: Posted) -> Response {
     portal.sessions.close(&posted.visitor.session.id);
     portal.app.codes.forget(&posted.visitor.session.id);
+    portal.streams.look();
     let mut response = on_to("/sign-in");
     if let Some(cookie) = cookie(&portal, "", 0) {
         response.headers_mut().insert(header::SET_COOKIE, cookie);

@@ -42,6 +42,7 @@ pub(crate) struct Office {
     pub(crate) authority: LocalAuthority,
     pub(crate) ports: WorldPorts,
     pub(crate) engine: Engine,
+    pub(crate) stop: tokio_util::sync::CancellationToken,
     tokens: Mutex<BTreeMap<String, String>>,
     cookies: Mutex<BTreeMap<String, String>>,
     _running: Running,
@@ -201,6 +202,7 @@ impl Office {
                 role: "somebody".to_owned(),
             })
             .collect();
+        let stop = tokio_util::sync::CancellationToken::new();
         let app = App {
             engine: engine.clone(),
             sign_in: SignIn::Demo(people),
@@ -216,6 +218,7 @@ impl Office {
             read_tokens: vec![TokenHash::of(READER)],
             operator_tokens: vec![TokenHash::of(OPERATOR)],
             random: world.random.clone(),
+            stop: stop.clone(),
             zone: jiff::tz::TimeZone::get("Europe/Berlin").unwrap(),
         };
         let office = Self {
@@ -223,6 +226,7 @@ impl Office {
             authority: LocalAuthority::new(engine.clone(), codes, issuer, fixture::gateway_id()),
             ports: world,
             engine,
+            stop,
             tokens: Mutex::default(),
             cookies: Mutex::default(),
             _running: running,
