@@ -246,13 +246,19 @@ impl VerifierKey {
             });
         }
         let line = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).trim_end().to_owned();
-        Ok(Checkpoint {
+        let checkpoint = Checkpoint {
             origin: self.origin.clone(),
             size: checkpoint.size(),
             root: Digest::from(*checkpoint.hash()),
             extension: checkpoint.extension().to_owned(),
             cosignatures: others.iter().map(|other| line(other.to_bytes())).collect(),
-        })
+        };
+        // witnesses sign the text, so it must be the one that its parts make
+        if checkpoint.text().as_bytes() == parsed.text() {
+            Ok(checkpoint)
+        } else {
+            Err(CheckpointError::Malformed)
+        }
     }
 
     fn unbelieved(&self, error: &NoteError, note: &str) -> CheckpointError {
@@ -292,6 +298,13 @@ impl Checkpoint {
             size: self.size,
             root: self.root,
         }
+    }
+
+    /// What the log signed: the note without its signature lines.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let root = BASE64_STANDARD.encode(self.root.as_bytes());
+        format!("{}\n{}\n{root}\n{}", self.origin, self.size, self.extension)
     }
 }
 
