@@ -1,7 +1,7 @@
 //! What is wrong with an exported folder, said so that a person knows which file not to rely on.
 
 use super::body_file::BodyFileError;
-use super::{CHECKPOINT, FileError};
+use super::{CHECKPOINT, COSIGNED, FileError};
 use crate::body::BodyError;
 use crate::checkpoint::CheckpointError;
 use crate::leaf::LeafError;
@@ -19,6 +19,12 @@ pub enum Fault {
     /// The checkpoint isn't the trusted log's.
     #[error("`checkpoint` is not to be believed")]
     Checkpoint(#[source] CheckpointError),
+    /// The cosigned checkpoint isn't text.
+    #[error("`cosigned` is not text")]
+    CosignedNotText,
+    /// The cosigned checkpoint isn't the trusted log's.
+    #[error("`cosigned` is not to be believed")]
+    Cosigned(#[source] CheckpointError),
     /// A file that the log needs is not there.
     #[error("`{file}` is missing")]
     Missing {
@@ -217,6 +223,7 @@ impl Fault {
             | Self::NoEntry { .. }
             | Self::Shortened { .. }
             | Self::Forked { .. } => CHECKPOINT,
+            Self::CosignedNotText | Self::Cosigned(_) => COSIGNED,
             Self::Missing { file }
             | Self::Unexpected { file }
             | Self::Length { file, .. }
@@ -243,6 +250,8 @@ impl Fault {
             Self::Unreadable(_)
             | Self::CheckpointNotText
             | Self::Checkpoint(_)
+            | Self::CosignedNotText
+            | Self::Cosigned(_)
             | Self::Missing { .. }
             | Self::Unexpected { .. }
             | Self::Length { .. }

@@ -1,6 +1,6 @@
 //! The exported folder: the log as C2SP files, with the bodies and blobs that its entries refer to.
 //!
-//! `checkpoint`, `tile/…`, `bodies/<commitment>.json` and `blobs/<sha256>`. Every byte of these is covered by
+//! `checkpoint`, `tile/…`, `bodies/<commitment>.json`, `blobs/<sha256>` and, where there are witnesses, `cosigned`. Every byte of these is covered by
 //! the log's signature, directly or by hash; a file more or less is a fault. Only `vkey` and `README…` at the
 //! top are for convenience and are never read: the trusted key always comes from outside.
 
@@ -10,7 +10,7 @@ mod fault;
 mod log;
 mod prove;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -27,6 +27,9 @@ pub use verify::{Verified, verify};
 
 /// The path of the checkpoint.
 pub const CHECKPOINT: &str = "checkpoint";
+
+/// The path of the newest checkpoint that witnesses cosigned; it may lag behind [`CHECKPOINT`], and is absent without witnesses.
+pub const COSIGNED: &str = "cosigned";
 
 /// The folder of the bodies.
 pub const BODIES: &str = "bodies/";

@@ -12,22 +12,22 @@ use crate::leaf::{BLOBS_FIELD, BODIES_FIELD, ERASED_FIELD, LEAF_VERSION, Leaf};
 use crate::tile::{TileKind, entries_bundle, tile_bytes, tiles_for};
 use crate::tree::{Tree, TreeHead};
 
-pub(super) type Folder = BTreeMap<String, Vec<u8>>;
+pub(crate) type Folder = BTreeMap<String, Vec<u8>>;
 
-pub(super) const BLOB: &[u8] = b"a bundle of policies";
+pub(crate) const BLOB: &[u8] = b"a bundle of policies";
 
 const ADA: PersonKey = PersonKey::from_bytes([7; 32]);
 
-pub(super) fn signer(seed: u8) -> Signer {
+pub(crate) fn signer(seed: u8) -> Signer {
     Signer::from_seed("example.com/remit".parse().unwrap(), &[seed; 32])
 }
 
-pub(super) fn key() -> VerifierKey {
+pub(crate) fn key() -> VerifierKey {
     VerifierKey::parse(&signer(1).vkey()).unwrap()
 }
 
 /// Tiles and bundles of a log.
-pub(super) fn log_files(entries: &[Vec<u8>]) -> (Folder, TreeHead) {
+pub(crate) fn log_files(entries: &[Vec<u8>]) -> (Folder, TreeHead) {
     let mut tree = Tree::new();
     let mut stored = Vec::new();
     for entry in entries {
@@ -48,13 +48,13 @@ pub(super) fn log_files(entries: &[Vec<u8>]) -> (Folder, TreeHead) {
 }
 
 /// A log with its checkpoint.
-pub(super) fn signed(entries: &[Vec<u8>]) -> Folder {
+pub(crate) fn signed(entries: &[Vec<u8>]) -> Folder {
     let (mut files, head) = log_files(entries);
     files.insert(CHECKPOINT.to_owned(), signer(1).sign(&head).into_bytes());
     files
 }
 
-pub(super) fn leaf(n: i64, record: serde_json::Value) -> Vec<u8> {
+pub(crate) fn leaf(n: i64, record: serde_json::Value) -> Vec<u8> {
     let leaf = Leaf {
         v: LEAF_VERSION,
         kind: "note".into(),
@@ -67,12 +67,12 @@ pub(super) fn leaf(n: i64, record: serde_json::Value) -> Vec<u8> {
     leaf.encode().unwrap()
 }
 
-pub(super) fn body(n: u8, subject: &str) -> SealedBody {
+pub(crate) fn body(n: u8, subject: &str) -> SealedBody {
     seal(&ADA, subject, [n; 32], [n; 24], "They asked.").unwrap()
 }
 
 /// Six entries: bodies sealed, opened, erased and missing, a blob, and an erasure.
-pub(super) fn small_entries() -> Vec<Vec<u8>> {
+pub(crate) fn small_entries() -> Vec<Vec<u8>> {
     let bodies = |ids: &[SealedBody]| json!({BODIES_FIELD: ids.iter().map(SealedBody::reference).collect::<Vec<_>>()});
     vec![
         leaf(0, json!({BLOBS_FIELD: [Digest::of(BLOB)]})),
@@ -84,12 +84,12 @@ pub(super) fn small_entries() -> Vec<Vec<u8>> {
     ]
 }
 
-pub(super) fn put_body(files: &mut Folder, file: &BodyFile) {
+pub(crate) fn put_body(files: &mut Folder, file: &BodyFile) {
     files.insert(body_path(&file.commitment()), file.to_bytes().unwrap());
 }
 
 /// The exported folder of [`small_entries`].
-pub(super) fn small() -> Folder {
+pub(crate) fn small() -> Folder {
     let mut files = signed(&small_entries());
     put_body(&mut files, &BodyFile::Sealed(body(1, "ada")));
     put_body(

@@ -5,6 +5,7 @@ use std::error::Error as _;
 use proptest::prelude::*;
 use serde_json::json;
 
+use super::COSIGNED;
 use super::testing::{
     Folder, body, key, leaf, log_files, put_body, signed, signer, small, small_entries,
 };
@@ -70,6 +71,7 @@ fn a_genuine_folder_is_verified() {
             bodies_erased: 1,
             bodies_missing: 1,
             blobs: 1,
+            cosigned: None,
         }
     );
     assert_eq!(steps, [(6, 6)]);
@@ -276,6 +278,39 @@ fn a_checkpoint_of_another_size_key_or_log_is_refused() {
     let mut none = small();
     none.remove(CHECKPOINT);
     refused(&none, "`checkpoint` is missing");
+}
+
+#[test]
+fn a_cosigned_checkpoint_beside_the_log_is_one_of_its_beginnings() {
+    let with = |note: &str| {
+        let mut files = small();
+        files.insert(COSIGNED.to_owned(), note.as_bytes().to_vec());
+        files
+    };
+    let sign = |seed, entries: &[Vec<u8>]| signer(seed).sign(&log_files(entries).1);
+    let entries = small_entries();
+    for size in 0..=6 {
+        let verified = verify(&with(&sign(1, &entries[..size])), &key(), &mut |_, _| {}).unwrap();
+        let cosigned = verified.cosigned.map(|cosigned| cosigned.size);
+        assert_eq!(cosigned, Some(size as u64));
+    }
+    refused(
+        &with(&sign(2, &entries)),
+        "`cosigned` is not to be believed: it is signed with another key of `example.com/remit` than the one given",
+    );
+    let mut longer = entries.clone();
+    longer.push(leaf(6, json!({})));
+    refused(
+        &with(&sign(1, &longer)),
+        "the log has `6` entries and had `7` when the earlier checkpoint was signed: its end is lost",
+    );
+    refused(
+        &with(&sign(1, &longer[1..5])),
+        "the first `4` entries are not those that the earlier checkpoint signed: there are two logs under one name",
+    );
+    let mut files = with("");
+    files.insert(COSIGNED.to_owned(), vec![0xff]);
+    refused(&files, "`cosigned` is not text");
 }
 
 #[test]

@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::body_file::BodyFile;
 use super::entries::{entries_tile, read_file};
 use super::log::check_log;
-use super::{BLOBS, BODIES, CHECKPOINT, Fault, Files, blob_path, body_path};
+use super::prove::check_continues;
+use super::{BLOBS, BODIES, CHECKPOINT, COSIGNED, Fault, Files, blob_path, body_path};
 use crate::checkpoint::{Checkpoint, VerifierKey};
 use crate::digest::Digest;
 use crate::leaf::{Leaf, LeafError};
@@ -30,6 +31,9 @@ pub struct Verified {
     pub bodies_missing: u64,
     /// Blobs, all of them there.
     pub blobs: u64,
+    /// The checkpoint that witnesses cosigned, if the folder has one: signed by the log and a beginning of it. Which witnesses
+    /// count is for the reader to say, with [`crate::cosignature::Quorum::check`].
+    pub cosigned: Option<Checkpoint>,
 }
 
 /// A body as an entry refers to it.
@@ -53,7 +57,7 @@ struct References {
 /// Checks an exported folder against the key that the reader trusts.
 ///
 /// `progress` hears how many entries of how many have been checked. Proven for every byte but those of `vkey`
-/// and `README…` at the top, and of signature lines by others in `checkpoint`.
+/// and `README…` at the top, and of signature lines by others in `checkpoint` and `cosigned`.
 ///
 /// # Errors
 /// The first fault, by file and, where there is one, by entry.
@@ -92,6 +96,7 @@ pub fn verify<F: Files + ?Sized>(
         bodies_erased: 0,
         bodies_missing: 0,
         blobs: 0,
+        cosigned: read_cosigned(files, key, checkpoint.size)?,
     };
     references.check_bodies(files, &mut beside, &mut verified)?;
     references.check_blobs(files, &mut beside, &mut verified)?;
@@ -107,6 +112,21 @@ fn read_checkpoint<F: Files + ?Sized>(files: &F, key: &VerifierKey) -> Result<Ch
     key.open(&text).map_err(Fault::Checkpoint)
 }
 
+/// The cosigned checkpoint, which a log may be ahead of and must continue.
+fn read_cosigned<F: Files + ?Sized>(
+    files: &F,
+    key: &VerifierKey,
+    size: u64,
+) -> Result<Option<Checkpoint>, Fault> {
+    let Some(bytes) = files.read(COSIGNED).map_err(Fault::Unreadable)? else {
+        return Ok(None);
+    };
+    let text = String::from_utf8(bytes).map_err(|_| Fault::CosignedNotText)?;
+    let cosigned = key.open(&text).map_err(Fault::Cosigned)?;
+    check_continues(files, size, &cosigned)?;
+    Ok(Some(cosigned))
+}
+
 /// Makes sure that the log's own files are there and nothing foreign is; what is left lies beside the log.
 fn account_for_files<F: Files + ?Sized>(files: &F, size: u64) -> Result<BTreeSet<String>, Fault> {
     let mut found: BTreeSet<String> = files
@@ -115,6 +135,7 @@ fn account_for_files<F: Files + ?Sized>(files: &F, size: u64) -> Result<BTreeSet
         .into_iter()
         .collect();
     found.remove(CHECKPOINT);
+    found.remove(COSIGNED);
     for tile in tiles_for(size) {
         let file = tile.to_string();
         if !found.remove(&file) {
