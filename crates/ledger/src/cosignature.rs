@@ -10,6 +10,7 @@ use std::str::FromStr;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
+use zeroize::Zeroizing;
 
 use crate::checkpoint::Checkpoint;
 
@@ -87,6 +88,11 @@ pub struct Cosigner {
     key: SigningKey,
     id: [u8; 4],
 }
+
+/// Why a text is not a witness's signing key. Says nothing of what the text was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("it is not a witness's signing key: `remit witness key` makes one")]
+pub struct CosignerError;
 
 /// A cosignature that has been checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -372,6 +378,39 @@ impl Cosigner {
     #[must_use]
     pub fn vkey(&self) -> String {
         vkey(&self.name, &self.key.verifying_key())
+    }
+
+    /// The secret half as text, in the form of signing keys (`PRIVATE+KEY+name+hash+base64`).
+    #[must_use]
+    pub fn private_text(&self) -> Zeroizing<String> {
+        let seed = Zeroizing::new(self.key.to_bytes());
+        let typed = Zeroizing::new(typed(Algorithm::Ed25519, seed.as_slice()));
+        let base64 = Zeroizing::new(BASE64_STANDARD.encode(&*typed));
+        let (name, id) = (&self.name, u32::from_be_bytes(self.id));
+        Zeroizing::new(format!("PRIVATE+KEY+{name}+{id:08x}+{}", *base64))
+    }
+
+    /// Reads the secret half; white space around it is ignored.
+    ///
+    /// # Errors
+    /// [`CosignerError`] if it has another form, or its hash doesn't fit name and key.
+    pub fn parse(text: &str) -> Result<Self, CosignerError> {
+        let rest = text.trim().strip_prefix("PRIVATE+KEY+");
+        let mut parts = rest.ok_or(CosignerError)?.splitn(3, '+');
+        let (Some(name), Some(hash), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(CosignerError);
+        };
+        let bytes = BASE64_STANDARD.decode(key).map_err(|_| CosignerError)?;
+        let bytes = Zeroizing::new(bytes);
+        let (byte, seed) = bytes.split_first().ok_or(CosignerError)?;
+        let seed = Zeroizing::new(<[u8; 32]>::try_from(seed).map_err(|_| CosignerError)?);
+        let cosigner = Self::from_seed(name.parse().map_err(|_| CosignerError)?, &seed);
+        let fits = hash == format!("{:08x}", u32::from_be_bytes(cosigner.id));
+        if *byte == Algorithm::Ed25519.byte() && fits {
+            Ok(cosigner)
+        } else {
+            Err(CosignerError)
+        }
     }
 
     /// The signature line on a checkpoint at `time` (seconds since 1970, not 0), without a newline. Whoever calls this has made sure that the

@@ -73,6 +73,16 @@ pub(crate) enum Command {
         #[arg(long, env = "REMIT_CONFIG", value_name = "FILE")]
         config: PathBuf,
     },
+    /// Run a witness, which cosigns the checkpoints of other servers' logs
+    #[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
+    Witness {
+        /// What else to do
+        #[command(subcommand)]
+        command: Option<WitnessCommand>,
+        /// The configuration of the witness
+        #[arg(long, env = "REMIT_CONFIG", value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
     /// The configuration of a server
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -227,6 +237,20 @@ pub(crate) enum ConfigCommand {
     },
 }
 
+/// What a witness needs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum WitnessCommand {
+    /// Make a signing key, and print the key that servers and auditors verify with
+    Key {
+        /// The witness's name, best a URL without scheme, such as `witness.example/w1`
+        #[arg(long)]
+        name: ledger::WitnessName,
+        /// A new file for the signing key
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+}
+
 /// The directory of people.
 #[derive(Debug, Subcommand)]
 pub(crate) enum DirectoryCommand {
@@ -268,6 +292,23 @@ pub(crate) enum LedgerCommand {
     Verify {
         /// The folder or file
         #[arg(value_name = "OUT|FILE.tlog-proof")]
+        path: PathBuf,
+        /// The log's public key, from somebody you trust (not from the export)
+        #[arg(long, value_name = "FILE")]
+        vkey: PathBuf,
+        /// The public key of a witness that must have cosigned, from somebody you trust; once for each
+        #[arg(long, value_name = "FILE")]
+        witness: Vec<PathBuf>,
+        /// How many of these witnesses must have cosigned (else all)
+        #[arg(long, value_name = "K", requires = "witness")]
+        quorum: Option<usize>,
+    },
+    /// Find out whether a log was cut or rewritten since somebody was given a receipt
+    CheckReceipt {
+        /// A `.tlog-proof` file, or a checkpoint, from earlier
+        receipt: PathBuf,
+        /// The exported folder
+        #[arg(value_name = "OUT")]
         path: PathBuf,
         /// The log's public key, from somebody you trust (not from the export)
         #[arg(long, value_name = "FILE")]

@@ -10,6 +10,9 @@ use std::{
 };
 use zeroize::Zeroizing;
 
+/// The newest checkpoint that witnesses cosigned.
+const COSIGNED: &str = "cosigned";
+
 /// A data folder.
 #[derive(Debug, Clone)]
 pub(crate) struct Data {
@@ -69,6 +72,21 @@ impl Data {
     /// The projections.
     pub(crate) fn views(&self) -> PathBuf {
         self.folder.join("views.db")
+    }
+
+    /// The newest checkpoint that a quorum of witnesses cosigned, if there is one.
+    ///
+    /// # Errors
+    /// If it is there and can't be read.
+    pub(crate) fn cosigned(&self) -> Result<Option<String>> {
+        let path = self.folder.join(COSIGNED);
+        match fs::read_to_string(&path) {
+            Ok(note) => Ok(Some(note)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => {
+                Err(error).with_context(|| format!("could not read `{}`", path.display()))
+            }
+        }
     }
 
     /// Signs checkpoints; the key is made at the first start.
@@ -149,7 +167,26 @@ impl Data {
     }
 }
 
-fn write_secret(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+/// Puts `bytes` in the place of the file `name` in `folder`: after a crash there is the old content or the new, whole, and once this
+/// returns it is the new.
+///
+/// # Errors
+/// If it could not be made durable; the old content or the new is there.
+pub(crate) fn replace(folder: &Path, name: &str, bytes: &[u8]) -> std::io::Result<()> {
+    let beside = folder.join(format!("{name}.new"));
+    let mut file = fs::File::create(&beside)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    drop(file);
+    fs::rename(&beside, folder.join(name))?;
+    fs::File::open(folder)?.sync_all()
+}
+
+/// Writes a new file for its owner alone, and makes it durable.
+///
+/// # Errors
+/// If it is there already or can't be written.
+pub(crate) fn write_secret(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

@@ -102,10 +102,7 @@ pub(crate) async fn run(server: String, config: PathBuf) -> Result<()> {
     );
     let stop = CancellationToken::new();
     let following = tokio::spawn(async move { authority.follow_signals().await });
-    let answering = Answering {
-        portal: None,
-        gateway: gateway.clone(),
-    };
+    let answering = Answering::Gateway(gateway.clone());
     let serving = tokio::spawn(listen::serve(listener, acceptor, answering, stop.clone()));
     tracing::info!(listen = %enforcement.listen, server, "enforcing");
     shutdown::asked().await;

@@ -4,6 +4,7 @@ use anyhow::{Context, Result, bail, ensure};
 use engine::{chain, export::Words};
 use indicatif::{ProgressBar, ProgressStyle};
 use ledger::{
+    Checkpoint, Quorum, Receipt, WitnessKey,
     checkpoint::VerifierKey,
     digest::Digest,
     export::{self, FileError, Files},
@@ -51,6 +52,11 @@ pub(crate) fn export(data: &Data, out: &Path, bodies: Bodies) -> Result<()> {
         .map_or(Words::Sealed, |keys| Words::Opened(keys));
     let vkey = fs::read_to_string(data.folder().join("vkey"))
         .context("could not read the log's public key")?;
+    // first: read before the head, it is never ahead of it, unless the log was set back
+    if let Some(cosigned) = data.cosigned()? {
+        write(out, export::COSIGNED, cosigned.as_bytes())
+            .with_context(|| format!("could not write to `{}`", out.display()))?;
+    }
     let bar = bar(0, "exporting");
     let mut checkpoint = String::new();
     let exported = engine::export::export(
@@ -175,30 +181,70 @@ pub(crate) fn read_key(path: &Path) -> Result<VerifierKey> {
 #[error("{0}")]
 pub(crate) struct Changed(pub String);
 
-/// Checks an exported folder or a `.tlog-proof` file.
+/// The witnesses that a reader trusts, each by a file with its verifier key, and how many of them must have cosigned: all, if no number
+/// is given. None without files.
 ///
 /// # Errors
-/// [`Changed`] names the first bad file or entry.
-pub(crate) fn verify(path: &Path, key: &Path) -> Result<()> {
+/// If a file isn't a witness's key, or the number can't be had.
+pub(crate) fn read_quorum(files: &[PathBuf], needed: Option<usize>) -> Result<Option<Quorum>> {
+    if files.is_empty() {
+        return Ok(None);
+    }
+    let mut witnesses = Vec::new();
+    for file in files {
+        let text = fs::read_to_string(file)
+            .with_context(|| format!("could not read the witness's key in `{}`", file.display()))?;
+        let key = WitnessKey::parse(&text)
+            .with_context(|| format!("`{}` can't be used", file.display()))?;
+        witnesses.push(key);
+    }
+    let needed = needed.unwrap_or(witnesses.len());
+    Ok(Some(Quorum::new(witnesses, needed)?))
+}
+
+/// What witnesses say of a checkpoint, in words.
+fn witnessed(quorum: &Quorum, checkpoint: &Checkpoint) -> Result<String> {
+    let cosignatures = quorum
+        .check(checkpoint)
+        .map_err(|error| Changed(format!("not witnessed as you ask: {}", chain(&error))))?;
+    let each = cosignatures.iter().map(|cosignature| {
+        let at = i64::try_from(cosignature.time).ok();
+        let at = at.and_then(|at| jiff::Timestamp::from_second(at).ok());
+        let at = at.map_or_else(|| cosignature.time.to_string(), |at| at.to_string());
+        format!("{} at {at}", cosignature.witness)
+    });
+    let each: Vec<String> = each.collect();
+    Ok(format!(
+        "the first {} entries are cosigned by {} of {} witnesses: {}",
+        checkpoint.size,
+        each.len(),
+        quorum.witnesses().len(),
+        each.join(", ")
+    ))
+}
+
+/// Checks an exported folder or a `.tlog-proof` file, and who witnessed it.
+///
+/// # Errors
+/// [`Changed`] names the first bad file or entry, or the witnesses that are missing.
+pub(crate) fn verify(path: &Path, key: &Path, quorum: Option<&Quorum>) -> Result<()> {
     let key = read_key(key)?;
     if path.is_file() {
-        let text = fs::read_to_string(path)
-            .with_context(|| format!("could not read `{}`", path.display()))?;
-        let proven = proof_file::verify_proof_file(&text, None, &key).map_err(|error| {
-            Changed(format!(
-                "`{}` does not match the log: {}",
-                path.display(),
-                chain(&error)
-            ))
-        })?;
-        output::line(format_args!(
-            "entry {} is genuine: it is in the log of {} entries signed by {}",
-            proven.index, proven.checkpoint.size, proven.checkpoint.origin
-        ));
-        return Ok(());
+        return verify_proof(path, &key, quorum);
     }
     let folder = Folder::open(path)?;
     let verified = check(&folder, &key)?;
+    let witnessed = match (quorum, &verified.cosigned) {
+        (None, _) => None,
+        (Some(quorum), Some(cosigned)) => Some(witnessed(quorum, cosigned)?),
+        (Some(_), None) => {
+            return Err(Changed(
+                "not witnessed: the export has no file `cosigned`, so no witness has seen this log"
+                    .to_owned(),
+            )
+            .into());
+        }
+    };
     output::line(format_args!(
         "{} entries are genuine, root {}; bodies: {} there, {} erased, {} missing; {} blobs",
         verified.size,
@@ -207,6 +253,61 @@ pub(crate) fn verify(path: &Path, key: &Path) -> Result<()> {
         verified.bodies_erased,
         verified.bodies_missing,
         verified.blobs
+    ));
+    if let Some(witnessed) = witnessed {
+        output::line(witnessed);
+    }
+    Ok(())
+}
+
+fn verify_proof(path: &Path, key: &VerifierKey, quorum: Option<&Quorum>) -> Result<()> {
+    let text =
+        fs::read_to_string(path).with_context(|| format!("could not read `{}`", path.display()))?;
+    let proven = proof_file::verify_proof_file(&text, None, key).map_err(|error| {
+        Changed(format!(
+            "`{}` does not match the log: {}",
+            path.display(),
+            chain(&error)
+        ))
+    })?;
+    let witnessed = quorum.map(|quorum| witnessed(quorum, &proven.checkpoint));
+    let witnessed = witnessed.transpose()?;
+    output::line(format_args!(
+        "entry {} is genuine: it is in the log of {} entries signed by {}",
+        proven.index, proven.checkpoint.size, proven.checkpoint.origin
+    ));
+    if let Some(witnessed) = witnessed {
+        output::line(witnessed);
+    }
+    Ok(())
+}
+
+/// Holds an exported folder against a receipt that somebody was given earlier: a `.tlog-proof` file or a checkpoint.
+///
+/// # Errors
+/// [`Changed`] if the log was cut or rewritten since then, or the folder doesn't verify.
+pub(crate) fn check_receipt(receipt: &Path, path: &Path, key: &Path) -> Result<()> {
+    let key = read_key(key)?;
+    let text = fs::read_to_string(receipt)
+        .with_context(|| format!("could not read `{}`", receipt.display()))?;
+    let opened = Receipt::open(&text, &key).map_err(|error| {
+        let error = chain(&error);
+        Changed(format!(
+            "`{}` is no receipt of this log: {error}",
+            receipt.display()
+        ))
+    })?;
+    let folder = Folder::open(path)?;
+    let verified = check(&folder, &key)?;
+    opened
+        .check(&folder, verified.size)
+        .map_err(|fault| Changed(chain(&fault)))?;
+    let entry = opened
+        .entry
+        .map_or_else(String::new, |entry| format!("entry {} and ", entry.index));
+    output::line(format_args!(
+        "the log of {} entries still holds {entry}all {} entries that the receipt speaks of",
+        verified.size, opened.checkpoint.size
     ));
     Ok(())
 }

@@ -28,19 +28,18 @@ const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
 
 /// Who answers at an address.
 #[derive(Clone)]
-pub(crate) struct Answering {
-    /// The portal, API, log; absent where a gateway runs alone.
-    pub(crate) portal: Option<Router>,
-    /// The platforms.
-    pub(crate) gateway: Arc<Gateway>,
-}
-
-impl std::fmt::Debug for Answering {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Answering")
-            .field("gateway", &self.gateway)
-            .finish_non_exhaustive()
-    }
+pub(crate) enum Answering {
+    /// A server: the platforms by their host names, and the portal, API and log at every other.
+    Server {
+        /// The portal, API, log.
+        portal: Router,
+        /// The platforms.
+        gateway: Arc<Gateway>,
+    },
+    /// A gateway that runs alone.
+    Gateway(Arc<Gateway>),
+    /// A witness.
+    Witness(Router),
 }
 
 /// Binds `address`. Without TLS it must be on this machine.
@@ -125,18 +124,21 @@ type Answered =
 // boxed, because the compiler can't see that the future of a generic service is `Send` for every lifetime
 fn answer(answering: Answering, request: Request<Incoming>) -> Answered {
     Box::pin(async move {
-        let host = host_of(&request);
-        match answering.portal {
-            Some(portal) if !answering.gateway.serves(&host) => {
-                portal.oneshot(request.map(axum::body::Body::new)).await
+        let gateway = match answering {
+            Answering::Witness(router) => {
+                return router.oneshot(request.map(axum::body::Body::new)).await;
             }
-            Some(_) | None => {
-                let answered: Pin<
-                    Box<dyn Future<Output = Response<gateway::forward::Body>> + Send>,
-                > = Box::pin(async move { answering.gateway.handle(request).await });
-                Ok(answered.await.map(axum::body::Body::new))
+            Answering::Server { portal, gateway } => {
+                if !gateway.serves(&host_of(&request)) {
+                    return portal.oneshot(request.map(axum::body::Body::new)).await;
+                }
+                gateway
             }
-        }
+            Answering::Gateway(gateway) => gateway,
+        };
+        let answered: Pin<Box<dyn Future<Output = Response<gateway::forward::Body>> + Send>> =
+            Box::pin(async move { gateway.handle(request).await });
+        Ok(answered.await.map(axum::body::Body::new))
     })
 }
 

@@ -64,6 +64,7 @@ pub(crate) struct Server {
     pub(crate) engine: Engine,
     /// Who answers.
     pub(crate) answering: Answering,
+    gateway: Arc<Gateway>,
     running: Running,
     followers: TaskTracker,
     stop: CancellationToken,
@@ -168,13 +169,15 @@ impl Server {
         for followed in plan.followed {
             followers.spawn(activity::follow(engine.clone(), followed, stop.clone()));
         }
-        let answering = Answering {
-            portal: Some(portal),
-            gateway: Arc::new(gateway),
+        let gateway = Arc::new(gateway);
+        let answering = Answering::Server {
+            portal,
+            gateway: gateway.clone(),
         };
         Ok(Self {
             engine,
             answering,
+            gateway,
             running,
             followers,
             stop,
@@ -186,7 +189,7 @@ impl Server {
         self.stop.cancel();
         self.followers.close();
         self.followers.wait().await;
-        self.answering.gateway.finish().await;
+        self.gateway.finish().await;
         self.running.stop().await;
     }
 }

@@ -1,3 +1,5 @@
+//! The bytes of cosignatures, what is refused and why, and how a quorum counts.
+
 use std::error::Error as _;
 
 use super::*;
@@ -181,4 +183,29 @@ fn what_is_no_key_of_a_witness_is_refused_by_what_it_is() {
             "`{short}` is not a witness's key: `name+hash+base64` of a cosignature key is needed"
         ),
     );
+}
+
+#[test]
+fn a_signing_key_is_read_as_it_was_written_and_never_told_when_it_is_not() {
+    let text = cosigner(1).private_text();
+    assert_eq!(
+        Cosigner::parse(&format!("{}\n", *text)).unwrap().vkey(),
+        cosigner(1).vkey()
+    );
+    let renamed = text.replace("/w1+", "/w2+");
+    let cut: String = text.chars().take(50).collect();
+    for wrong in [
+        renamed.as_str(),
+        &cut,
+        "",
+        "PRIVATE+KEY+w",
+        &cosigner(1).vkey(),
+    ] {
+        let error = Cosigner::parse(wrong).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "it is not a witness's signing key: `remit witness key` makes one"
+        );
+    }
+    assert!(!format!("{:?}", cosigner(1)).contains("PRIVATE"));
 }

@@ -1,3 +1,5 @@
+//! What is refused with which status, and that no two heads that a witness cosigns ever contradict each other.
+
 use proptest::prelude::*;
 
 use super::*;
