@@ -1,5 +1,6 @@
 //! The command line: `remit NOUN VERB`.
 use crate::{
+    backup::BackupCommand,
     client::Connection,
     commands::{
         bundle::BundleCommand,
@@ -83,6 +84,9 @@ pub(crate) enum Command {
         #[arg(long, env = "REMIT_CONFIG", value_name = "FILE")]
         config: Option<PathBuf>,
     },
+    /// Backups of a data folder
+    #[command(subcommand)]
+    Backup(BackupCommand),
     /// The configuration of a server
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -13,6 +13,9 @@ use zeroize::Zeroizing;
 /// The newest checkpoint that witnesses cosigned.
 const COSIGNED: &str = "cosigned";
 
+/// The file of the key that signs checkpoints.
+const CHECKPOINT_KEY: &str = "checkpoint.key";
+
 /// A data folder.
 #[derive(Debug, Clone)]
 pub(crate) struct Data {
@@ -94,11 +97,25 @@ impl Data {
     /// # Errors
     /// If the key can't be read or made.
     pub(crate) fn signer(&self, origin: &str, random: &dyn Random) -> Result<Signer> {
-        let seed = self.secret("checkpoint.key", random)?;
+        let seed = self.secret(CHECKPOINT_KEY, random)?;
         let origin = origin
             .parse::<Origin>()
             .with_context(|| format!("`{origin}` is not a name for a log"))?;
         Ok(Signer::from_seed(origin, &seed))
+    }
+
+    /// The key that signs checkpoints, which must be there.
+    ///
+    /// # Errors
+    /// If it isn't, or can't be read.
+    pub(crate) fn checkpoint_key(&self) -> Result<Zeroizing<[u8; 32]>> {
+        ensure!(
+            self.folder.join(CHECKPOINT_KEY).exists(),
+            "`{}` has no `{CHECKPOINT_KEY}`",
+            self.folder.display()
+        );
+        // it is there, so no random bits are asked for
+        self.secret(CHECKPOINT_KEY, &crate::ports::MachineRandom)
     }
 
     /// The key that signs access tokens, as PKCS #8 PEM.

@@ -38,7 +38,7 @@ pub(crate) fn open_writing(file: &Path, tuning: &Tuning) -> Result<Connection, O
 }
 
 /// Opens `file`, which must exist at the newest layout, for reading only.
-fn open_reading(file: &Path, migrations: &[&str]) -> Result<Connection, OpenError> {
+pub(crate) fn open_reading(file: &Path, migrations: &[&str]) -> Result<Connection, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = connect(
         file,
@@ -68,6 +68,15 @@ fn connect(file: &Path, flags: OpenFlags, pragmas: &str) -> Result<Connection, O
 pub(crate) fn private(file: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(file)
+}
+
+/// Makes `file`, which must not be there yet, for its owner only.
+pub(crate) fn private_new(file: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(file)

@@ -68,7 +68,7 @@ impl SqliteKeys {
         })
     }
 
-    fn with<T>(
+    pub(crate) fn with<T>(
         &self,
         what: &'static str,
         act: impl FnOnce(&mut Connection) -> Result<T, RowError>,
@@ -138,7 +138,11 @@ fn is_erased(db: &Connection, subject: &str) -> rusqlite::Result<bool> {
     .exists([subject])
 }
 
-fn add_key(step: &Transaction<'_>, subject: &str, key: &PersonKey) -> rusqlite::Result<()> {
+pub(crate) fn add_key(
+    step: &Transaction<'_>,
+    subject: &str,
+    key: &PersonKey,
+) -> rusqlite::Result<()> {
     step.prepare_cached(
         "INSERT INTO person_key (subject, key)
         VALUES (?1, ?2)",
@@ -156,7 +160,11 @@ fn remove_key(step: &Transaction<'_>, subject: &str) -> rusqlite::Result<bool> {
     Ok(removed == 1)
 }
 
-fn add_tombstone(step: &Transaction<'_>, subject: &str, at: Timestamp) -> rusqlite::Result<()> {
+pub(crate) fn add_tombstone(
+    step: &Transaction<'_>,
+    subject: &str,
+    at: Timestamp,
+) -> rusqlite::Result<()> {
     step.execute(
         "INSERT INTO tombstone (subject, erased_at)
         VALUES (?1, ?2)

@@ -1,4 +1,5 @@
 //! The log: leaves, tree nodes, the head, and what lies beside them. One process writes it, any number may read it.
+mod copy;
 mod lock;
 mod reader;
 mod writer;
@@ -20,7 +21,10 @@ const RESERVE_BYTES: u64 = 8 * 1024 * 1024;
 /// Connections that read the log at a time.
 const READERS: usize = 4;
 
-const MIGRATIONS: &[&str] = &[include_str!("../../migrations/log/0001_log.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../migrations/log/0001_log.sql"),
+    include_str!("../../migrations/log/0002_copied.sql"),
+];
 
 /// `synchronous = FULL` is the promise of an acknowledged entry: in WAL mode anything less may lose the last commits with the
 /// power. The checkpoint comes once in about 16 MiB, for it holds up the commit that it falls upon.

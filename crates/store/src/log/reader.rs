@@ -69,6 +69,17 @@ fn head(db: &Connection) -> rusqlite::Result<Head> {
     })
 }
 
+pub(super) fn copied(db: &Connection) -> rusqlite::Result<Option<u64>> {
+    db.prepare_cached(
+        "SELECT
+            copied.entries
+        FROM copied
+        WHERE copied.one = 1",
+    )?
+    .query_row([], |row| row.get(0))
+    .optional()
+}
+
 fn leaves(db: &Connection, from: u64, limit: usize) -> Result<Vec<Vec<u8>>, RowError> {
     let mut statement = db.prepare_cached(
         "SELECT

@@ -509,7 +509,7 @@ fn a_layout_from_the_future_is_left_alone() {
     drop(desk.open());
     let future = Connection::open(desk.file()).unwrap();
     future.pragma_update(None, "user_version", 9).unwrap();
-    let told = "`DATA/log.db` has layout 9 and this release knows up to 1: install the release that wrote it";
+    let told = "`DATA/log.db` has layout 9 and this release knows up to 2: install the release that wrote it";
     assert_eq!(
         desk.reason(&SqliteLog::open(&desk.file()).map(drop).unwrap_err()),
         told
@@ -534,4 +534,43 @@ fn the_files_are_their_owners_alone() {
             .mode();
         assert_eq!(format!("{name} {:o}", mode & 0o777), format!("{name} 600"));
     }
+}
+
+#[test]
+fn a_copy_made_while_the_log_is_written_is_whole_and_says_it_is_one() {
+    let mut desk = Desk::new();
+    let (reader, mut writer) = desk.open();
+    writer.commit(&desk.batch(&["a", "b"])).unwrap();
+    let head = reader.head().unwrap();
+    let to = desk.folder.path().join("copy.db");
+    SqliteLog::copy(&desk.file(), &to, &mut |_, _| {}).unwrap();
+    writer.commit(&desk.batch(&["c"])).unwrap();
+
+    let copy = SqliteLog::read(&to).unwrap();
+    assert_eq!(copy.head().unwrap(), head);
+    assert_eq!(texts(copy.leaves(0, 10).unwrap()), ["a", "b"]);
+    assert_eq!(SqliteLog::copied(&to).unwrap(), Some(2));
+    assert_eq!(SqliteLog::copied(&desk.file()).unwrap(), None);
+    drop(copy);
+    let mut beside: Vec<String> = fs::read_dir(desk.folder.path())
+        .unwrap()
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.starts_with("copy"))
+        .collect();
+    beside.sort();
+    assert_eq!(beside, ["copy.db"], "a copy is one file, read or not");
+}
+
+#[test]
+fn nothing_is_copied_over_a_file_or_from_a_log_without_entries() {
+    let mut desk = Desk::new();
+    let (_reader, mut writer) = desk.open();
+    let to = desk.folder.path().join("copy.db");
+    assert!(SqliteLog::copy(&desk.file(), &to, &mut |_, _| {}).is_err());
+    writer.commit(&desk.batch(&["a"])).unwrap();
+    let taken = SqliteLog::copy(&desk.file(), &to, &mut |_, _| {}).unwrap_err();
+    assert_eq!(
+        desk.reason(&taken),
+        "`DATA/copy.db` can't be opened: File exists (os error 17)"
+    );
 }
