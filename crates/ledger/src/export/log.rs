@@ -34,7 +34,7 @@ struct Walk<'f, F: ?Sized> {
     upper_difference: Option<Difference>,
 }
 
-/// Reads all tiles and entries of the log under `head`, hands each entry that agrees with its hash to `each`,
+/// Reads all tiles and entries of the log under `head`, hands each entry up to the first that differs from its hash to `each`,
 /// and names the first fault.
 pub(super) fn check_log<F: Files + ?Sized>(
     files: &F,
@@ -81,9 +81,11 @@ impl<F: Files + ?Sized> Walk<'_, F> {
                 break;
             };
             let hash = leaf_hash(bytes);
-            if hash == *expected {
+            if self.lowest_difference.is_some() {
+                // nothing is said about a log that won't be believed
+            } else if hash == *expected {
                 each(index, bytes);
-            } else if self.lowest_difference.is_none() {
+            } else {
                 let n = index - bundle.first();
                 self.lowest_difference = Some(Difference { tile: hashes.id, n });
             }

@@ -10,6 +10,8 @@ mod fault;
 mod log;
 mod prove;
 #[cfg(test)]
+mod tampering;
+#[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
