@@ -11,6 +11,7 @@ use crate::{
     request::{Ask, Narrowing},
     text::Text,
     time::Timestamp,
+    witnessing::WitnessReport,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -211,6 +212,11 @@ pub enum Command {
     EscalateReview {
         /// Which grant.
         grant: GrantId,
+    },
+    /// Put something new about the log's witnesses on record.
+    ReportWitnesses {
+        /// What is new.
+        report: WitnessReport,
     },
     /// Say whether a past use was what the purpose said.
     ReviewGrant {

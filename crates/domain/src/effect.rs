@@ -77,6 +77,19 @@ impl Notice {
                     "credential {credential} of grant {grant} is still there after {attempts} attempts"
                 )
             }
+            Alarm::WitnessesMissing {
+                answering,
+                needed,
+                silent,
+            } => {
+                format!(
+                    "{answering} witnesses cosign the log and {needed} are needed; silent: {}",
+                    silent.join(", ")
+                )
+            }
+            Alarm::LogContradicted { witness, found } => {
+                format!("witness `{witness}` contradicts the log: {found}")
+            }
             Alarm::Contained { grant, because } => {
                 format!("grant {grant} was contained: {because:?}")
             }

@@ -122,6 +122,8 @@ pub enum Event {
     },
     /// An emergency grant was taken: everybody concerned is told at once.
     AlarmRaised { alarm: Alarm },
+    /// As many witnesses as needed cosign the log again.
+    WitnessesAnswering { answering: u32, needed: u32 },
     /// A credential is about to be made in a target: the durable intent.
     CredentialIntended {
         grant: GrantId,
@@ -226,5 +228,14 @@ pub enum Alarm {
         grant: GrantId,
         holder: PersonId,
         reviewers: Vec<PersonId>,
+    },
+    WitnessesMissing {
+        answering: u32,
+        needed: u32,
+        silent: Vec<String>,
+    },
+    LogContradicted {
+        witness: String,
+        found: String,
     },
 }

@@ -43,3 +43,4 @@ pub mod text;
 pub mod time;
 pub mod verdict;
 pub mod window;
+pub mod witnessing;

@@ -69,6 +69,7 @@ pub fn react(state_after: &State, event: &Event) -> Vec<Effect> {
         | Event::UseRefused { .. }
         | Event::UseFinished { .. }
         | Event::ActivityRecorded { .. }
+        | Event::WitnessesAnswering { .. }
         // the alarm beside it tells
         | Event::ReviewEscalated { .. }
         | Event::GrantReviewed { .. } => Vec::new(),

@@ -29,6 +29,7 @@ fn name(event: &Event) -> &'static str {
         Event::GrantEnded { .. } => "grant-ended",
         Event::GrantClosed { .. } => "grant-closed",
         Event::AlarmRaised { .. } => "alarm-raised",
+        Event::WitnessesAnswering { .. } => "witnesses-answering",
         Event::CredentialIntended { .. } => "credential-intended",
         Event::CredentialIssued { .. } => "credential-issued",
         Event::CredentialFailed { .. } => "credential-failed",
@@ -45,7 +46,7 @@ fn name(event: &Event) -> &'static str {
     }
 }
 
-const NAMES: usize = 32;
+const NAMES: usize = 33;
 
 fn golden() -> Vec<(String, String)> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/events");

@@ -84,11 +84,12 @@ pub fn kind(command: &Command) -> &'static str {
         Command::FinishUse { .. } => "finish-use",
         Command::RecordActivity { .. } => "record-activity",
         Command::EscalateReview { .. } => "escalate-review",
+        Command::ReportWitnesses { .. } => "report-witnesses",
         Command::ReviewGrant { .. } => "review-grant",
     }
 }
 
-/// What an entry is about: `request/<uuid>`, `grant/<uuid>`, `platform/<id>`, `directory`, `bundle`; `request` alone for a
+/// What an entry is about: `request/<uuid>`, `grant/<uuid>`, `platform/<id>`, `directory`, `bundle`, `log`; `request` alone for a
 /// request that was refused and so never got an id.
 pub fn stream(command: &Command, outcome: &Outcome) -> String {
     match command {
@@ -96,6 +97,7 @@ pub fn stream(command: &Command, outcome: &Outcome) -> String {
         | Command::ProposeBundle { .. }
         | Command::ConfirmBundle { .. } => "bundle".to_owned(),
         Command::ChangeDirectory { .. } => "directory".to_owned(),
+        Command::ReportWitnesses { .. } => "log".to_owned(),
         Command::SubmitRequest { .. } => submitted(outcome),
         Command::EditRequest { request, .. }
         | Command::WithdrawRequest { request }

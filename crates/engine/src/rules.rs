@@ -206,6 +206,7 @@ pub(crate) fn gives_power(events: &[Event]) -> bool {
         | Event::GrantEnded { .. }
         | Event::GrantClosed { .. }
         | Event::AlarmRaised { .. }
+        | Event::WitnessesAnswering { .. }
         | Event::CredentialFailed { .. }
         | Event::CredentialRemovalIntended { .. }
         | Event::CredentialRemovalFailed { .. }

@@ -26,6 +26,7 @@ use crate::{
     state::State,
     time::Timestamp,
     verdict::{Outcome, Verdict},
+    witnessing,
 };
 
 /// Decides one command.
@@ -163,6 +164,7 @@ fn by_domain(state: &State, command: &Command, context: &Context) -> Result<Vec<
         } => usage::finish(state, (*grant, *use_id), outcome, context),
         Command::RecordActivity { activity } => usage::activity(state, activity, context),
         Command::EscalateReview { grant } => review::escalate(state, *grant, context),
+        Command::ReportWitnesses { report } => witnessing::report(report, context),
         Command::ReviewGrant {
             grant,
             finding,

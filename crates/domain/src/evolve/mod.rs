@@ -107,6 +107,6 @@ pub fn evolve(state: &mut State, event: &Event, at: Timestamp) {
             state.reviews.remove(grant);
         }
         // told, not remembered: what it tells of is in the event beside it
-        Event::AlarmRaised { .. } => {}
+        Event::AlarmRaised { .. } | Event::WitnessesAnswering { .. } => {}
     }
 }

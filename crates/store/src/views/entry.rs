@@ -107,6 +107,7 @@ fn texts(command: &Command) -> Vec<&Text> {
         | Command::WithdrawRequest { .. }
         | Command::EscalateRequest { .. }
         | Command::EscalateReview { .. }
+        | Command::ReportWitnesses { .. }
         | Command::ExpireRequest { .. }
         | Command::ActivateGrant { .. }
         | Command::ExpireGrant { .. }

@@ -218,6 +218,7 @@ fn apply(step: &Step<'_>, event: &Event) -> Result<(), RowError> {
         Event::BundleAdopted { .. }
         | Event::BundleProposed { .. }
         | Event::AlarmRaised { .. }
+        | Event::WitnessesAnswering { .. }
         | Event::ReviewEscalated { .. }
         | Event::CredentialFailed { .. }
         | Event::CredentialRemovalIntended { .. }

@@ -15,6 +15,7 @@ use domain::{
     grant::{CredentialKind, HoldReason},
     ids::{Digest, PersonId},
     request::{Ask, RequestKind},
+    witnessing::WitnessReport,
 };
 use engine::record::Outcome;
 
@@ -82,6 +83,7 @@ impl Line<'_> {
                 };
                 Ok(format!("The log of `{platform}` tells of {done} {under}"))
             }
+            (None, Command::ReportWitnesses { report }) => Ok(witnesses(report)),
             (None, _) => Ok(format!("{} {}", self.who()?, self.deed()?)),
         }
     }
@@ -467,4 +469,24 @@ fn came(outcome: &UseOutcome) -> String {
         "{status}, {} bytes, {} rows{cut}",
         outcome.bytes, outcome.rows
     )
+}
+
+/// What is new about the witnesses of the log.
+fn witnesses(report: &WitnessReport) -> String {
+    match report {
+        WitnessReport::TooFew {
+            answering,
+            needed,
+            silent,
+        } => format!(
+            "Alarm: {answering} witnesses cosign the log and {needed} are needed; silent: {}",
+            silent.join(", ")
+        ),
+        WitnessReport::Enough { answering, needed } => {
+            format!("{answering} witnesses cosign the log again; {needed} are needed")
+        }
+        WitnessReport::Contradicted { witness, found } => {
+            format!("Alarm: the witness `{witness}` contradicts the log: {found}")
+        }
+    }
 }
