@@ -8,6 +8,7 @@ use std::{fs, path::PathBuf, process::Command};
 const NODE: &[&str] = &["nodejs", "npm"];
 const PYTHON: &[&str] = &["python3", "python3-venv"];
 const POSTGRES: &[&str] = &["postgresql-15", "postgresql-15-pgaudit"];
+const GO: &[&str] = &["golang-1.19-go", "golang-golang-x-mod-dev"];
 const CHROMIUM: &[&str] = &["chromium", "fonts-liberation"];
 
 /// Debian's PostgreSQL 15 with pgaudit; answers with the folder of its programs.
@@ -34,6 +35,18 @@ pub(crate) fn node_red() -> Result<PathBuf> {
         "the gateway's tests govern a real Node-RED",
     )?;
     Ok(packages.join("node-red/red.js"))
+}
+
+/// Debian's Go with the packages of its checksum database; answers with its program.
+///
+/// # Errors
+/// When the packages can't be installed.
+pub(crate) fn go() -> Result<PathBuf> {
+    apt(
+        GO,
+        "exported logs are verified by Go's packages, which share no code with ours",
+    )?;
+    Ok(PathBuf::from("/usr/lib/go-1.19/bin/go"))
 }
 
 /// Debian's Chromium; answers with its program.

@@ -2,6 +2,7 @@
 //!
 //! A suite is in the table once its files exist. One whose tools can't be had here is skipped and says
 //! what is missing; on a build server (`CI=true`) a skipped suite fails the run.
+mod interop;
 mod suites;
 
 use crate::shell;

@@ -1,5 +1,5 @@
 //! The table of suites, in the order in which they run: the quickest to fail comes first.
-use super::Suite;
+use super::{Suite, interop};
 use crate::{
     assets, install,
     remit::{self, Demo},
@@ -63,6 +63,12 @@ pub(super) const SUITES: &[Suite] = &[
         shows: "the whole life of a grant through the public API, then verified and replayed",
         needs: || Ok(()),
         run: tour,
+    },
+    Suite {
+        name: "interop",
+        shows: "exported logs verified, and spoiled ones refused, by Go's packages for such logs",
+        needs: || install::go().map(drop),
+        run: interop::run,
     },
     Suite {
         name: "browser",
