@@ -326,6 +326,12 @@ pub(crate) enum LedgerCommand {
         #[command(flatten)]
         connection: Connection,
     },
+    /// Show who cosigns a server's log, and how long ago each last did
+    Witnesses {
+        /// Where
+        #[command(flatten)]
+        connection: Connection,
+    },
     /// Write one entry as a `.tlog-proof` file that anybody can check, from a server or from a data folder
     Prove {
         #[command(flatten)]

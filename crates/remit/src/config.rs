@@ -45,6 +45,13 @@ pub(crate) struct Config {
     /// Enforcement points that run alone: SHA-256 of each one's token, in hexadecimal.
     #[serde(default)]
     pub(crate) gateway_tokens: BTreeMap<GatewayId, String>,
+    /// Witnesses of the log, by a name for this file.
+    #[serde(default)]
+    pub(crate) witness: BTreeMap<String, WitnessTable>,
+    /// How many of them must cosign.
+    pub(crate) witness_quorum: Option<usize>,
+    /// Seconds after which too few are an alarm; 300 if left out.
+    pub(crate) witness_alarm_after: Option<u32>,
     /// SHA-256 of tokens that may read the log.
     #[serde(default)]
     pub(crate) read_tokens: Vec<String>,
@@ -95,6 +102,16 @@ impl PlatformConfig {
             credential,
         )?)
     }
+}
+
+/// A witness of the log.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WitnessTable {
+    /// Where it takes checkpoints, such as `https://witness.example`.
+    pub(crate) url: String,
+    /// Its verifier key, as `remit witness key` printed it.
+    pub(crate) vkey: String,
 }
 
 /// A PostgreSQL platform.

@@ -92,6 +92,14 @@ impl Data {
         }
     }
 
+    /// Keeps a checkpoint that a quorum of witnesses cosigned; durable once this returns.
+    ///
+    /// # Errors
+    /// If it could not be made durable.
+    pub(crate) fn keep_cosigned(&self, note: &str) -> std::io::Result<()> {
+        replace(&self.folder, COSIGNED, note.as_bytes())
+    }
+
     /// Signs checkpoints; the key is made at the first start.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use crate::{
     hooks,
     listen::Answering,
     ports::{MachineClock, MachineRandom},
+    witnessing::{self, Asked, Asking},
 };
 use anyhow::{Context, Result};
 use connectors::{
@@ -16,6 +17,7 @@ use domain::ids::{GatewayId, PlatformId};
 use engine::{
     Engine, Ports, Running, Settings,
     ports::{Clock, Connector, Random},
+    witnesses::Witnesses,
 };
 use gateway::{gateway::Gateway, site::Site};
 use std::{collections::BTreeMap, sync::Arc};
@@ -56,12 +58,16 @@ pub(crate) struct Plan {
     pub(crate) hooks: hooks::Hooks,
     /// Platforms' logs to follow.
     pub(crate) followed: Vec<activity::Followed>,
+    /// The log's witnesses, if it has any.
+    pub(crate) witnesses: Option<Asked>,
 }
 
 /// A server that runs.
 pub(crate) struct Server {
     /// The engine.
     pub(crate) engine: Engine,
+    /// The log's witnesses, if it has any.
+    pub(crate) witnesses: Option<Arc<Witnesses>>,
     /// Who answers.
     pub(crate) answering: Answering,
     gateway: Arc<Gateway>,
@@ -149,8 +155,11 @@ impl Server {
         })
         .context("could not read the system's certificates")?;
         let stop = CancellationToken::new();
+        let (witnesses, asking) =
+            witnessing::prepare(plan.witnesses.as_ref(), &plan.data, &engine)?.unzip();
         let app = App {
             engine: engine.clone(),
+            witnesses: witnesses.clone(),
             sign_in: plan.sign_in,
             mode: plan.mode,
             origin: plan.origin,
@@ -166,6 +175,7 @@ impl Server {
         };
         let portal = web::router(app).merge(hooks::router(engine.clone(), plan.hooks));
         let followers = TaskTracker::new();
+        asking.map(|asking: Asking| followers.spawn(asking.run(stop.clone())));
         for followed in plan.followed {
             followers.spawn(activity::follow(engine.clone(), followed, stop.clone()));
         }
@@ -176,6 +186,7 @@ impl Server {
         };
         Ok(Self {
             engine,
+            witnesses,
             answering,
             gateway,
             running,
@@ -248,6 +259,11 @@ pub(crate) fn plan(config: &Config) -> Result<Plan> {
         zone: jiff::tz::TimeZone::get(&config.zone)?,
         hooks,
         followed,
+        witnesses: Asked::read(
+            &config.witness,
+            config.witness_quorum,
+            config.witness_alarm_after,
+        )?,
         data,
     })
 }

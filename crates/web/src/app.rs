@@ -12,7 +12,7 @@ use crate::{
 };
 use axum::{Router, extract::DefaultBodyLimit, middleware};
 use domain::ids::{GatewayId, PlatformId};
-use engine::{Engine, ports::Random};
+use engine::{Engine, ports::Random, witnesses::Witnesses};
 use ledger::Digest;
 use std::{collections::BTreeMap, fmt, sync::Arc};
 use tokio_util::sync::CancellationToken;
@@ -46,6 +46,8 @@ pub struct App {
     pub random: Arc<dyn Random>,
     /// Cancelled when the server stops: pages that follow what happens let go.
     pub stop: CancellationToken,
+    /// The log's witnesses, if it has any.
+    pub witnesses: Option<Arc<Witnesses>>,
     /// In which zone times are shown.
     pub zone: jiff::tz::TimeZone,
 }

@@ -27,6 +27,7 @@ const NEVER: HeaderValue = HeaderValue::from_static("no-store");
 pub(crate) fn router() -> Router<Shared> {
     Router::new()
         .route("/log/checkpoint", get(checkpoint))
+        .route("/log/cosigned", get(cosigned))
         .route("/log/tile/{*path}", get(tile))
         .route("/.well-known/jwks.json", get(key_set))
 }
@@ -53,7 +54,7 @@ fn may_read(portal: &Portal, headers: &HeaderMap) -> Result<(), Trouble> {
     viewer.must_watch(&[Watch::Auditor, Watch::Security], "auditor or security")
 }
 
-/// `GET /log/checkpoint`: the newest signed head.
+/// `GET /log/checkpoint`: the newest signed head, by the log's own signature alone, so that followers see every entry at once.
 async fn checkpoint(State(portal): State<Shared>, headers: HeaderMap) -> Result<Response, Trouble> {
     may_read(&portal, &headers)?;
     let head = portal
@@ -66,6 +67,22 @@ async fn checkpoint(State(portal): State<Shared>, headers: HeaderMap) -> Result<
     Ok((
         [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, NEVER)],
         head.checkpoint,
+    )
+        .into_response())
+}
+
+/// `GET /log/cosigned`: the newest signed head that enough witnesses cosigned. It may lag behind the newest, and there is none without
+/// witnesses.
+async fn cosigned(State(portal): State<Shared>, headers: HeaderMap) -> Result<Response, Trouble> {
+    may_read(&portal, &headers)?;
+    let witnesses = portal.app.witnesses.as_ref();
+    let cosigned = witnesses
+        .and_then(|witnesses| witnesses.cosigned())
+        .ok_or(Trouble::NotFound)?;
+    let kind = HeaderValue::from_static("text/plain; charset=utf-8");
+    Ok((
+        [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, NEVER)],
+        cosigned.note,
     )
         .into_response())
 }

@@ -79,6 +79,16 @@ pub(crate) async fn checkpoint(client: &Client, asked: &Head) -> Result<()> {
     writer.write(&json!({ "origin": origin, "size": size, "root": root, "signature": signature, "note": note }))
 }
 
+/// Shows each witness of a server's log with its age.
+///
+/// # Errors
+/// As [`Client::get`].
+pub(crate) async fn witnesses(client: &Client) -> Result<()> {
+    let writer = client.screen().writer(&views::WITNESSES)?;
+    let told = client.get(&["witnesses"], &[]).await?;
+    writer.write(told.pointer("/witnesses").unwrap_or(&json!([])))
+}
+
 /// Writes the `.tlog-proof` file of an entry.
 ///
 /// # Errors

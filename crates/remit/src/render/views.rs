@@ -261,6 +261,20 @@ pub(crate) static VARIABLES: View = View {
     none: "there is nothing to use it with",
 };
 
+/// Witnesses of the log.
+pub(crate) static WITNESSES: View = View {
+    id: "/name",
+    columns: &[
+        text_at("WITNESS", "/name"),
+        text_at("COSIGNED", "/size"),
+        time_at("AT", "/at"),
+        text_at("AGE-SECONDS", "/age_seconds"),
+        text_at("TROUBLE", "/trouble"),
+    ],
+    wide: &[],
+    none: "the log has no witnesses",
+};
+
 /// A checkpoint.
 pub(crate) static CHECKPOINT: View = View {
     id: "/size",

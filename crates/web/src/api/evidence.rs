@@ -25,7 +25,9 @@ use domain::{
 };
 use engine::{
     chain,
+    ports::Head,
     views::{EntryRow, EvidenceQuery, Page},
+    witnesses::CosignedHead,
 };
 use ledger::{
     digest::Digest,
@@ -64,7 +66,7 @@ pub(crate) struct Search {
     pub(crate) cursor: String,
     /// How many rows at most, 1 to 200.
     pub(crate) limit: Option<usize>,
-    /// For an export: `csv` or `json`.
+    /// For an export: `csv`, `json`, or `jsonl`, whose last line is the log's signed head: a receipt for whoever keeps it.
     pub(crate) format: String,
 }
 
@@ -273,11 +275,17 @@ pub(crate) fn exported(portal: &Portal, search: &Search) -> Result<Response, Tro
         .iter()
         .map(|row| EntryOut::of(&names, row))
         .collect();
-    let (kind, name, body) = if search.format == "csv" {
-        ("text/csv; charset=utf-8", "evidence.csv", as_csv(&rows))
-    } else {
-        let json = serde_json::to_string_pretty(&rows).map_err(|error| portal.failed(&error))?;
-        ("application/json", "evidence.json", json)
+    let (kind, name, body) = match search.format.as_str() {
+        "csv" => ("text/csv; charset=utf-8", "evidence.csv", as_csv(&rows)),
+        "jsonl" => {
+            let lines = as_lines(portal, &rows)?;
+            ("application/jsonl", "evidence.jsonl", lines)
+        }
+        _ => {
+            let json =
+                serde_json::to_string_pretty(&rows).map_err(|error| portal.failed(&error))?;
+            ("application/json", "evidence.json", json)
+        }
     };
     let mut response = (
         [(header::CONTENT_TYPE, HeaderValue::from_static(kind))],
@@ -290,6 +298,22 @@ pub(crate) fn exported(portal: &Portal, search: &Search) -> Result<Response, Tro
             .insert(header::CONTENT_DISPOSITION, value);
     }
     Ok(response)
+}
+
+/// One entry in a line; the last line holds the newest signed head, so that an archive can tell later whether the log was cut.
+fn as_lines(portal: &Portal, rows: &[EntryOut]) -> Result<String, Trouble> {
+    let head = portal.app.engine.reader().head();
+    let head = head.map_err(|error| portal.unread(&error))?;
+    let mut text = String::new();
+    for row in rows {
+        let line = serde_json::to_string(row).map_err(|error| portal.failed(&error))?;
+        text.push_str(&line);
+        text.push('\n');
+    }
+    let last = serde_json::json!({ "checkpoint": head.checkpoint });
+    text.push_str(&last.to_string());
+    text.push('\n');
+    Ok(text)
 }
 
 fn as_csv(rows: &[EntryOut]) -> String {
@@ -344,10 +368,10 @@ fn as_csv(rows: &[EntryOut]) -> String {
 }
 
 #[utoipa::path(get, path = "/api/v1/evidence/export", tag = "evidence", params(Search), responses(
-    (status = 200, content((String = "text/csv"), (Vec<EntryOut> = "application/json"))),
+    (status = 200, content((String = "text/csv"), (Vec<EntryOut> = "application/json"), (String = "application/jsonl"))),
     (status = "4XX", body = Problem, content_type = "application/problem+json"),
     (status = "5XX", body = Problem, content_type = "application/problem+json")))]
-/// Exports what a search finds, as CSV or JSON; at most 10,000 entries.
+/// Exports what a search finds, as CSV, JSON, or JSON lines with the log's signed head; at most 10,000 entries.
 pub(crate) async fn export(
     State(portal): State<Shared>,
     caller: Caller,
@@ -402,10 +426,21 @@ pub(crate) struct Proven {
 }
 
 impl Proven {
-    /// Reads and proves one entry against the newest checkpoint, and checks the lot as an outsider would.
+    /// Reads and proves one entry, and checks the lot as an outsider would: against the newest checkpoint that witnesses cosigned, if it
+    /// covers the entry, else against the newest.
     pub(crate) fn read(portal: &Portal, entry: u64) -> Result<Self, Trouble> {
         let reader = portal.app.engine.reader();
-        let head = reader.head().map_err(|error| portal.unread(&error))?;
+        let cosigned = portal.app.witnesses.as_ref();
+        let cosigned = cosigned
+            .and_then(|witnesses| witnesses.cosigned())
+            .filter(|cosigned| entry < cosigned.tree.size);
+        let head = match cosigned {
+            Some(CosignedHead { tree, note }) => Head {
+                tree,
+                checkpoint: note,
+            },
+            None => reader.head().map_err(|error| portal.unread(&error))?,
+        };
         let mut leaves = reader
             .leaves(entry, 1)
             .map_err(|error| portal.unread(&error))?;

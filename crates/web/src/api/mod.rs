@@ -32,6 +32,7 @@ mod requests;
 mod reviews;
 mod session;
 mod wire;
+mod witnesses;
 
 pub(crate) use ask::{AskIn, ask_of, unsealed};
 pub(crate) use catalog::missing;
@@ -108,6 +109,7 @@ fn described() -> OpenApiRouter<Shared> {
         .routes(routes!(evidence::export))
         .routes(routes!(evidence::entry))
         .routes(routes!(evidence::proof))
+        .routes(routes!(witnesses::witnesses))
         .routes(routes!(bundles::bundles))
         .routes(routes!(bundles::propose))
         .routes(routes!(bundles::confirm))

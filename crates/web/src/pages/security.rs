@@ -28,6 +28,7 @@ use domain::{
     time::{Seconds, Timestamp},
 };
 use engine::views::{EvidenceQuery, GrantFilter, GrantRow, GrantStanding, Page};
+use engine::witnesses::Standing;
 
 /// The page.
 #[derive(Debug, Clone, PartialEq, Eq, Template)]
@@ -42,6 +43,23 @@ pub(crate) struct SecurityPage {
     pub(crate) hours: Vec<HourWords>,
     pub(crate) reasons: Vec<Card>,
     pub(crate) recent: Vec<RecentLine>,
+    pub(crate) witnesses: Option<WitnessesPart>,
+}
+
+/// The witnesses of the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct WitnessesPart {
+    pub(crate) alarm: bool,
+    pub(crate) summary: String,
+    pub(crate) rows: Vec<WitnessLine>,
+}
+
+/// One witness.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct WitnessLine {
+    pub(crate) name: String,
+    pub(crate) last: String,
+    pub(crate) trouble: Option<String>,
 }
 
 /// A number with its name.
@@ -164,6 +182,42 @@ fn hours(portal: &Portal, now: Timestamp) -> Result<Vec<HourWords>, Trouble> {
     Ok(rows.iter().map(hour).collect())
 }
 
+fn witnesses(portal: &Portal, now: Timestamp) -> Option<WitnessesPart> {
+    let overview = portal.app.witnesses.as_ref()?.overview();
+    let line = |(name, standing): (&String, &Standing)| WitnessLine {
+        name: name.clone(),
+        last: standing.last.map_or_else(
+            || "nothing since this server started".to_owned(),
+            |last| {
+                let age = now.0.saturating_sub(last.at.0).max(0).unsigned_abs() / 1_000;
+                format!(
+                    "{}, {} ago",
+                    words::count(last.size, "entry", "entries"),
+                    words::count(age, "second", "seconds")
+                )
+            },
+        ),
+        trouble: standing.trouble.clone(),
+    };
+    let cosigned = overview.cosigned.map_or_else(
+        || "no entries".to_owned(),
+        |size| words::count(size, "entry", "entries"),
+    );
+    Some(WitnessesPart {
+        alarm: overview.alarmed,
+        summary: format!(
+            "{} of {} must cosign; enough of them have cosigned {cosigned}.",
+            overview.needed,
+            words::count(
+                u64::try_from(overview.each.len()).unwrap_or(u64::MAX),
+                "witness",
+                "witnesses"
+            )
+        ),
+        rows: overview.each.iter().map(line).collect(),
+    })
+}
+
 fn recent(portal: &Portal) -> Result<Vec<RecentLine>, Trouble> {
     let page = Page {
         before: None,
@@ -224,6 +278,7 @@ fn context(portal: &Portal, nonce: &Nonce, visitor: &Visitor) -> Result<Security
             })
             .collect(),
         recent: recent(portal)?,
+        witnesses: witnesses(portal, now),
     })
 }
 

@@ -1,6 +1,6 @@
 //! The log as auditors read it, entry by entry and tile by tile.
 use super::office::{OPERATOR, Office, READER};
-use ledger::{checkpoint::VerifierKey, proof_file::ProofFile};
+use ledger::{Receipt, checkpoint::VerifierKey, proof_file::ProofFile};
 
 #[tokio::test]
 async fn an_entry_comes_with_a_proof_that_others_can_check() {
@@ -78,4 +78,25 @@ async fn the_log_is_served_to_whoever_may_read_it() {
         status("/log/checkpoint", &format!("Bearer {OPERATOR}")).await,
         401
     );
+}
+
+#[tokio::test]
+async fn lines_of_evidence_end_with_the_head_that_they_rest_on() {
+    let office = Office::open().await;
+    office.asked("edit-flow").await;
+    let path = "/evidence/export?format=jsonl";
+    let exported = office.api("aud", "GET", path, None).await;
+    assert_eq!(exported.header("content-type"), "application/jsonl");
+    let lines: Vec<serde_json::Value> = exported
+        .text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let (last, rows) = lines.split_last().unwrap();
+    let key = VerifierKey::parse(&office.engine.vkey()).unwrap();
+    let receipt = Receipt::open(last["checkpoint"].as_str().unwrap(), &key).unwrap();
+    assert!(!rows.is_empty());
+    for row in rows {
+        assert!(row["entry"].as_u64().unwrap() < receipt.checkpoint.size);
+    }
 }

@@ -65,6 +65,8 @@ async fn everybody_sees_just_what_is_theirs() {
         format!("/api/v1/entries/{entry}/proof"),
         "/api/v1/evidence".to_owned(),
         "/api/v1/bundles".to_owned(),
+        "/api/v1/witnesses".to_owned(),
+        "/log/cosigned".to_owned(),
     ];
     let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
     insta::assert_snapshot!(table(&office, &paths).await);

@@ -106,6 +106,18 @@ impl Reply {
     }
 }
 
+/// Two witnesses, of which one must cosign; neither has answered yet.
+fn witnesses(now: domain::time::Timestamp) -> engine::witnesses::Witnesses {
+    let key = |n: u8| {
+        let name = format!("witness.example/w{n}").parse().unwrap();
+        let cosigner = ledger::Cosigner::from_seed(name, &[n; 32]);
+        ledger::WitnessKey::parse(&cosigner.vkey()).unwrap()
+    };
+    let quorum = ledger::Quorum::new(vec![key(1), key(2)], 1).unwrap();
+    let alarm_after = domain::time::Seconds::from_minutes(5);
+    engine::witnesses::Witnesses::new(quorum, alarm_after, None, now).unwrap()
+}
+
 fn names() -> BTreeMap<&'static str, &'static str> {
     [
         ("ada", "Ada Lindqvist"),
@@ -219,6 +231,7 @@ impl Office {
             operator_tokens: vec![TokenHash::of(OPERATOR)],
             random: world.random.clone(),
             stop: stop.clone(),
+            witnesses: Some(Arc::new(witnesses(engine.now()))),
             zone: jiff::tz::TimeZone::get("Europe/Berlin").unwrap(),
         };
         let office = Self {
