@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, bail};
 use std::{
     fs,
     net::{Ipv4Addr, TcpListener, TcpStream},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
 
@@ -32,6 +32,7 @@ pub(crate) fn binary() -> Result<PathBuf> {
 pub(crate) struct Demo {
     process: Child,
     port: u16,
+    data: PathBuf,
 }
 
 impl Demo {
@@ -45,15 +46,20 @@ impl Demo {
         let folder = tree::fresh_folder(&format!("target/demo-{name}"))?;
         let log = fs::File::create(folder.join("log"))?;
         let port = free_port()?;
+        let data = folder.join("data");
         let process = Command::new(program)
             .args(["demo", "--port", &port.to_string(), "--data"])
-            .arg(folder.join("data"))
+            .arg(&data)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
             .spawn()
             .context("`remit demo` could not be started")?;
-        let mut demo = Self { process, port };
+        let mut demo = Self {
+            process,
+            port,
+            data,
+        };
         for _ in 0..ASKED_MAX {
             if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
                 return Ok(demo);
@@ -66,6 +72,11 @@ impl Demo {
         }
         let words = fs::read_to_string(folder.join("log"))?;
         bail!("`remit demo` takes no connection on port {port}\n{words}")
+    }
+
+    /// Its data folder.
+    pub(crate) fn data(&self) -> &Path {
+        &self.data
     }
 
     /// Where its portal is.

@@ -1,6 +1,10 @@
 //! Exported logs, verified by a program in Go that uses the tlog and note packages of Go's checksum database: the formats are what the
 //! specifications say, not only what our reader takes them for. Spoiled ones are refused.
-use crate::{install, remit, shell, tree};
+use crate::{
+    install,
+    remit::{self, Demo},
+    shell, tree,
+};
 use anyhow::{Context as _, Result, ensure};
 use std::{
     fs,
@@ -38,18 +42,16 @@ pub(super) fn run() -> Result<()> {
     real_log(&verifier, &folder)
 }
 
-/// The log of a whole life of a grant, as the server wrote it.
+/// The log that a server writes, exported while it runs.
 fn real_log(verifier: &Verifier, folder: &Path) -> Result<()> {
-    let program = remit::binary()?;
-    let (data, out) = (folder.join("data"), folder.join("real"));
-    let mut tour = Command::new(&program);
-    shell::run_quietly(tour.args(["demo", "--tour", "--data"]).arg(&data))?;
-    let mut export = Command::new(&program);
-    export.args(["ledger", "export", "--data"]).arg(&data);
+    let demo = Demo::start("interop")?;
+    let out = folder.join("real");
+    let mut export = Command::new(remit::binary()?);
+    export.args(["ledger", "export", "--data"]).arg(demo.data());
     shell::run_quietly(export.arg("--out").arg(&out))?;
-    let vkey = data.join("vkey");
+    let vkey = demo.data().join("vkey");
     let told = shell::run_quietly(&mut verifier.command(&out, &vkey, &[]))?;
-    shell::say(&format!("the tour's log: {}", told.trim()));
+    shell::say(&format!("a server's log: {}", told.trim()));
     Ok(())
 }
 
