@@ -348,6 +348,8 @@ impl Tour {
         let response = self
             .client
             .post(post_to)
+            // as a browser says it of a form on the portal's page
+            .header(http::header::ORIGIN, &self.portal)
             .form(&[("code", code)])
             .send()
             .await?;
