@@ -7,7 +7,7 @@ use engine::ports::{Connector, ConnectorError, Eventually, Job, OneTimeSecret, P
 use hmac::{Hmac, KeyInit, Mac};
 use serde::Deserialize;
 use sha2::Sha256;
-use std::{fmt, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
 use zeroize::Zeroizing;
 
 const PREFIX: &str = "remit_nr_";
@@ -142,6 +142,25 @@ impl Connector for NodeRedConnector {
                 ))),
             }
         })
+    }
+
+    /// Nothing is kept in Node-RED, so there is nothing to list; but it must not let in a token that no record knows.
+    fn list(&self) -> Eventually<'_, Result<BTreeSet<String>, ConnectorError>> {
+        Box::pin(async move {
+            let nobodys: CredentialId = "00000000-0000-0000-0000-000000000000"
+                .parse()
+                .map_err(|_| refused("no token can be made"))?;
+            match self.status(nobodys).await? {
+                401 => Ok(BTreeSet::new()),
+                status => Err(refused(&format!(
+                    "Node-RED answers {status} to a token that was never given: it must ask this server about every token"
+                ))),
+            }
+        })
+    }
+
+    fn end<'a>(&'a self, _: &'a str) -> Eventually<'a, Result<String, ConnectorError>> {
+        Box::pin(async move { Err(refused("nothing of Remit's is kept in Node-RED")) })
     }
 }
 

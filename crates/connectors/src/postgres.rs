@@ -10,7 +10,7 @@ use domain::{
 use engine::ports::{
     Connector, ConnectorError, Eventually, Job, OneTimeSecret, Provisioned, Random,
 };
-use std::{fmt, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
 use tokio_postgres::{Client, Config, NoTls, config::Host};
 use zeroize::Zeroizing;
 
@@ -214,8 +214,7 @@ impl PostgresConnector {
         Ok(expires_at)
     }
 
-    async fn take_away(&self, job: &Job) -> Result<String, ConnectorError> {
-        let role = role_of(job)?;
+    async fn take_away(&self, role: &str) -> Result<String, ConnectorError> {
         let mut client = self.connect().await?;
         let Some(oid) = role_oid(&client, role).await? else {
             return read_back(&client, role, None, 0).await;
@@ -278,7 +277,34 @@ impl Connector for PostgresConnector {
     }
 
     fn remove<'a>(&'a self, job: &'a Job) -> Eventually<'a, Result<String, ConnectorError>> {
-        Box::pin(self.take_away(job))
+        Box::pin(async move { self.take_away(role_of(job)?).await })
+    }
+
+    fn list(&self) -> Eventually<'_, Result<BTreeSet<String>, ConnectorError>> {
+        Box::pin(async move {
+            let client = self.connect().await?;
+            let rows = client
+                .query(
+                    "SELECT rolname FROM pg_roles WHERE rolname LIKE 'remit\\_g%' AND rolname <> current_user",
+                    &[],
+                )
+                .await
+                .map_err(|error| failed("list the roles", &error))?;
+            let names = rows.iter().map(|row| row.try_get::<_, String>(0));
+            let names = names.collect::<Result<BTreeSet<_>, _>>();
+            let mut names = names.map_err(|error| failed("list the roles", &error))?;
+            names.retain(|name| is_ours(name));
+            Ok(names)
+        })
+    }
+
+    fn end<'a>(&'a self, name: &'a str) -> Eventually<'a, Result<String, ConnectorError>> {
+        Box::pin(async move {
+            if !is_ours(name) {
+                return Err(refused("this is no name that Remit gives to a role"));
+            }
+            self.take_away(name).await
+        })
     }
 }
 
@@ -388,6 +414,21 @@ fn right_name(right: TableRight) -> &'static str {
     }
 }
 
+/// Whether a role has a name that Remit gives: `remit_g`, the grant's number, and six hexadecimal digits. Nothing else is touched.
+fn is_ours(name: &str) -> bool {
+    let parts = name
+        .strip_prefix("remit_g")
+        .and_then(|rest| rest.split_once('_'));
+    parts.is_some_and(|(number, mark)| {
+        !number.is_empty()
+            && number.bytes().all(|byte| byte.is_ascii_digit())
+            && mark.len() == 6
+            && mark
+                .bytes()
+                .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    })
+}
+
 fn role_of(job: &Job) -> Result<&str, ConnectorError> {
     match &job.kind {
         CredentialKind::PostgresRole { role } => Ok(role),
@@ -481,6 +522,25 @@ mod tests {
         GRANT USAGE ON SCHEMA "fin""ance" TO "remit_g1"
         GRANT SELECT, UPDATE ON TABLE "fin""ance"."invoices" TO "remit_g1"
         "#);
+    }
+
+    #[test]
+    fn only_names_that_are_given_here_are_taken_for_ours() {
+        for ours in ["remit_g1_0a1b2c", "remit_g48211_ffffff"] {
+            assert!(is_ours(ours), "{ours}");
+        }
+        for other in [
+            "remit",
+            "remit_g_0a1b2c",
+            "remit_g1_0a1b2",
+            "remit_g1_0a1b2c3",
+            "remit_g1_0A1B2C",
+            "remit_grafana",
+            "remit_g1x_0a1b2c",
+            "xremit_g1_0a1b2c",
+        ] {
+            assert!(!is_ours(other), "{other}");
+        }
     }
 
     #[test]

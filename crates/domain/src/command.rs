@@ -227,6 +227,51 @@ pub enum Command {
         /// Why.
         comment: Text,
     },
+    /// This log is a copy of another one: compare every target with it before anything is given.
+    BeginQuarantine {
+        /// How many entries it had when it was copied.
+        copied: u64,
+        /// Platforms that this server is connected to.
+        platforms: BTreeSet<PlatformId>,
+    },
+    /// The copy can't explain what is in a platform.
+    RecordStrays {
+        /// Which platform.
+        platform: PlatformId,
+        /// What was found, by the platform's own names.
+        names: BTreeSet<String>,
+    },
+    /// It was ended, and the platform read back.
+    RecordStrayEnded {
+        /// Which platform.
+        platform: PlatformId,
+        /// What was ended.
+        name: String,
+        /// What the platform showed.
+        read_back: String,
+    },
+    /// A credential of the copy is not in its target any more.
+    RecordMissing {
+        /// Which grant.
+        grant: GrantId,
+        /// Which credential.
+        credential: CredentialId,
+    },
+    /// Nothing outside confirms a grant of the copy.
+    EndUnconfirmed {
+        /// Which grant.
+        grant: GrantId,
+    },
+    /// Nothing is in a platform that the copy can't explain.
+    RecordReconciled {
+        /// Which platform.
+        platform: PlatformId,
+    },
+    /// Let things be given again.
+    LiftQuarantine {
+        /// Why.
+        comment: Text,
+    },
 }
 
 /// One fact about people that is now true (or no longer).

@@ -4,6 +4,7 @@ use crate::{
     command::Command,
     grant::{Grant, GrantState},
     ids::GrantId,
+    quarantine::{Quarantine, unconfirmed},
     request::Request,
     state::State,
     time::Timestamp,
@@ -15,7 +16,7 @@ pub fn due(state: &State, now: Timestamp) -> Vec<Command> {
     let (ends, starts): (Vec<_>, Vec<_>) = state
         .grants
         .values()
-        .filter_map(grant_next)
+        .filter_map(|grant| grant_next(grant, state.quarantine.as_ref()))
         .filter(|next| next.at <= now)
         .partition(|next| next.turn == Turn::End);
     let requests = state
@@ -32,7 +33,11 @@ pub fn due(state: &State, now: Timestamp) -> Vec<Command> {
 
 /// The earliest instant at which [`due`] gives something.
 pub fn next_due(state: &State) -> Option<Timestamp> {
-    let grants = state.grants.values().filter_map(grant_next);
+    let quarantine = state.quarantine.as_ref();
+    let grants = state
+        .grants
+        .values()
+        .filter_map(|grant| grant_next(grant, quarantine));
     grants
         .map(|next| next.at)
         .chain(state.requests.values().map(request_next))
@@ -60,7 +65,24 @@ enum Turn {
     Start,
 }
 
-fn grant_next(grant: &Grant) -> Option<Next> {
+/// In a quarantine, what nothing confirms ends at once, unless it would have ended before by itself. Nothing starts.
+fn grant_next(grant: &Grant, quarantine: Option<&Quarantine>) -> Option<Next> {
+    let next = by_the_clock(grant);
+    match quarantine {
+        Some(quarantine) if unconfirmed(grant) => next
+            .filter(|next| next.turn == Turn::End && next.at <= quarantine.began_at)
+            .or(Some(Next {
+                at: quarantine.began_at,
+                turn: Turn::End,
+                command: Command::EndUnconfirmed {
+                    grant: grant.terms.id,
+                },
+            })),
+        Some(_) | None => next,
+    }
+}
+
+fn by_the_clock(grant: &Grant) -> Option<Next> {
     let id = grant.terms.id;
     match grant.state {
         GrantState::Scheduled { starts_at } => Some(Next {

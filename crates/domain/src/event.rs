@@ -3,7 +3,10 @@ use crate::{
     catalog::Stage,
     command::{Activity, Attempt, DirectoryChange, ReviewFinding, UseOutcome},
     grant::{CredentialKind, EndReason, GrantTerms, HoldReason},
-    ids::{AccountId, CredentialId, Digest, GrantId, PersonId, RequestId, RequestNumber, UseId},
+    ids::{
+        AccountId, CredentialId, Digest, GrantId, PersonId, PlatformId, RequestId, RequestNumber,
+        UseId,
+    },
     impact::Impact,
     request::{Ask, Consent, Narrowing, Turn},
     text::Text,
@@ -201,6 +204,31 @@ pub enum Event {
         finding: ReviewFinding,
         comment: Text,
     },
+    /// This log is a copy: nothing is given from here on.
+    QuarantineBegun {
+        copied: u64,
+        platforms: Vec<PlatformId>,
+    },
+    /// The copy can't explain these: the durable intent to end them.
+    StraysFound {
+        platform: PlatformId,
+        names: Vec<String>,
+    },
+    /// The platform was read back: it is gone.
+    StrayEnded {
+        platform: PlatformId,
+        name: String,
+        read_back: String,
+    },
+    /// What the copy takes for live is not in its target any more.
+    CredentialMissing {
+        grant: GrantId,
+        credential: CredentialId,
+    },
+    /// Nothing is in the platform that the copy can't explain.
+    PlatformReconciled { platform: PlatformId },
+    /// Things are given again.
+    QuarantineLifted { comment: Text },
 }
 
 /// Why everybody concerned is told at once.

@@ -31,6 +31,7 @@ pub mod path;
 #[cfg(test)]
 mod play;
 pub mod precheck;
+pub mod quarantine;
 pub mod question;
 pub mod react;
 pub mod refusal;

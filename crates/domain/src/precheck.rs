@@ -1,7 +1,7 @@
 //! The pre-check: the same decision as the real one, made before sending, with what to do about each finding.
 use crate::{
     asking::{Look, Plan},
-    decide::allowed,
+    decide::{allowed, quarantine::barred},
     ids::{PersonId, PrivilegeId},
     impact::Impact,
     refusal::Refused,
@@ -101,6 +101,12 @@ pub fn precheck(state: &State, person: &PersonId, ask: &Ask, now: Timestamp) -> 
     let mut suggestions = smaller(&look);
     suggestions.extend(shorter(&look, &plan));
     let mut findings = look.findings();
+    findings.extend(
+        state
+            .quarantine
+            .as_ref()
+            .map(|quarantine| Finding::MustFix(barred(quarantine))),
+    );
     findings.sort_by_key(Finding::rank);
     Precheck {
         findings,

@@ -56,7 +56,14 @@ pub fn question(state: &State, given: &Given, now: Timestamp) -> Option<PolicyQu
         | Command::RecordRemovalFailed { .. }
         | Command::FinishUse { .. }
         | Command::ReportWitnesses { .. }
-        | Command::RecordActivity { .. } => None,
+        | Command::RecordActivity { .. }
+        | Command::BeginQuarantine { .. }
+        | Command::RecordStrays { .. }
+        | Command::RecordStrayEnded { .. }
+        | Command::RecordMissing { .. }
+        | Command::EndUnconfirmed { .. }
+        | Command::RecordReconciled { .. }
+        | Command::LiftQuarantine { .. } => None,
     }
 }
 

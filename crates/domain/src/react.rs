@@ -59,6 +59,8 @@ pub fn react(state_after: &State, event: &Event) -> Vec<Effect> {
         } => of_credential(state_after, *grant, *credential),
         Event::ReviewDue { grant, .. } => notice(Notice::ReviewDue(*grant)),
         Event::AlarmRaised { alarm } => notice(Notice::of(alarm)),
+        // what waited meanwhile is to be done now
+        Event::QuarantineLifted { .. } => outstanding(state_after),
         Event::BundleAdopted { .. }
         | Event::BundleProposed { .. }
         | Event::DirectoryChanged { .. }
@@ -72,13 +74,23 @@ pub fn react(state_after: &State, event: &Event) -> Vec<Effect> {
         | Event::WitnessesAnswering { .. }
         // the alarm beside it tells
         | Event::ReviewEscalated { .. }
-        | Event::GrantReviewed { .. } => Vec::new(),
+        | Event::GrantReviewed { .. }
+        | Event::QuarantineBegun { .. }
+        // strays belong to no grant: whoever compares the platforms ends them, and reads the state for what is left
+        | Event::StraysFound { .. }
+        | Event::StrayEnded { .. }
+        | Event::CredentialMissing { .. }
+        | Event::PlatformReconciled { .. } => Vec::new(),
     }
 }
 
 /// Every effect that the state implies, in the order of work: what is to be done after a restart.
 pub fn outstanding(state: &State) -> Vec<Effect> {
-    let mut effects: Vec<Effect> = state.grants.values().flat_map(implied).collect();
+    let mut effects: Vec<Effect> = state
+        .grants
+        .values()
+        .flat_map(|grant| implied(state, grant))
+        .collect();
     effects.sort();
     effects
 }
@@ -93,7 +105,7 @@ pub fn is_outstanding(state: &State, effect: &Effect) -> bool {
         | Effect::Renew { grant, .. } => state
             .grants
             .get(grant)
-            .is_some_and(|grant| implied(grant).any(|implied| implied == *effect)),
+            .is_some_and(|grant| implied(state, grant).any(|implied| implied == *effect)),
         Effect::Notify(_) => true,
     }
 }
@@ -103,7 +115,7 @@ fn changed(state: &State, id: GrantId) -> Vec<Effect> {
         .grants
         .get(&id)
         .into_iter()
-        .flat_map(implied)
+        .flat_map(|grant| implied(state, grant))
         .collect();
     effects.push(Effect::Notify(Notice::GrantChanged(id)));
     effects.sort();
@@ -115,12 +127,12 @@ fn of_credential(state: &State, grant: GrantId, credential: CredentialId) -> Vec
         .grants
         .get(&grant)
         .and_then(|grant| Some((grant, grant.credentials.get(&credential)?)))
-        .and_then(|(grant, credential)| wanted(grant, credential))
+        .and_then(|(grant, credential)| wanted(state, grant, credential))
         .into_iter()
         .collect()
 }
 
-fn implied(grant: &Grant) -> impl Iterator<Item = Effect> {
+fn implied(state: &State, grant: &Grant) -> impl Iterator<Item = Effect> {
     let contain = match grant.state {
         GrantState::Held { because, .. } if because.contains() => Some(Effect::Contain {
             grant: grant.terms.id,
@@ -133,18 +145,19 @@ fn implied(grant: &Grant) -> impl Iterator<Item = Effect> {
     let credentials = grant
         .credentials
         .values()
-        .filter_map(|credential| wanted(grant, credential));
+        .filter_map(|credential| wanted(state, grant, credential));
     contain.into_iter().chain(credentials)
 }
 
-/// What is to be done about one credential. Power is given only while the grant is active, and taken away in any state.
-fn wanted(grant: &Grant, credential: &Credential) -> Option<Effect> {
+/// What is to be done about one credential. Power is given only while the grant is active and there is no quarantine, and taken
+/// away in any state.
+fn wanted(state: &State, grant: &Grant, credential: &Credential) -> Option<Effect> {
     if !credential.kind.lives_in_target() {
         return None;
     }
     let (grant_id, credential_id) = (grant.terms.id, credential.id);
     let active_until = match grant.state {
-        GrantState::Active { expires_at, .. } => Some(expires_at),
+        GrantState::Active { expires_at, .. } => state.quarantine.is_none().then_some(expires_at),
         GrantState::Scheduled { .. } | GrantState::Held { .. } | GrantState::Ended { .. } => None,
     };
     match credential.state {

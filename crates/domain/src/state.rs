@@ -4,6 +4,7 @@ use crate::{
     directory::Directory,
     grant::{Grant, GrantTerms},
     ids::{Digest, GrantId, PersonId, PlatformId, PrivilegeId, RequestId, TargetId},
+    quarantine::Quarantine,
     request::{History, Request},
     time::Timestamp,
 };
@@ -33,6 +34,8 @@ pub struct State {
     pub histories: BTreeMap<PersonId, History>,
     /// Last position read in each platform's own log.
     pub activity_read: BTreeMap<PlatformId, String>,
+    /// Nothing is given while there is one: this state comes from a copy that wasn't compared with the world yet.
+    pub quarantine: Option<Quarantine>,
     /// Requests numbered so far.
     pub requests_numbered: u64,
     /// Grants numbered so far.

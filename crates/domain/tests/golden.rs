@@ -43,10 +43,16 @@ fn name(event: &Event) -> &'static str {
         Event::ReviewDue { .. } => "review-due",
         Event::ReviewEscalated { .. } => "review-escalated",
         Event::GrantReviewed { .. } => "grant-reviewed",
+        Event::QuarantineBegun { .. } => "quarantine-begun",
+        Event::StraysFound { .. } => "strays-found",
+        Event::StrayEnded { .. } => "stray-ended",
+        Event::CredentialMissing { .. } => "credential-missing",
+        Event::PlatformReconciled { .. } => "platform-reconciled",
+        Event::QuarantineLifted { .. } => "quarantine-lifted",
     }
 }
 
-const NAMES: usize = 33;
+const NAMES: usize = 39;
 
 fn golden() -> Vec<(String, String)> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/events");

@@ -86,11 +86,18 @@ pub fn kind(command: &Command) -> &'static str {
         Command::EscalateReview { .. } => "escalate-review",
         Command::ReportWitnesses { .. } => "report-witnesses",
         Command::ReviewGrant { .. } => "review-grant",
+        Command::BeginQuarantine { .. } => "begin-quarantine",
+        Command::RecordStrays { .. } => "record-strays",
+        Command::RecordStrayEnded { .. } => "record-stray-ended",
+        Command::RecordMissing { .. } => "record-missing",
+        Command::EndUnconfirmed { .. } => "end-unconfirmed",
+        Command::RecordReconciled { .. } => "record-reconciled",
+        Command::LiftQuarantine { .. } => "lift-quarantine",
     }
 }
 
-/// What an entry is about: `request/<uuid>`, `grant/<uuid>`, `platform/<id>`, `directory`, `bundle`, `log`; `request` alone for a
-/// request that was refused and so never got an id.
+/// What an entry is about: `request/<uuid>`, `grant/<uuid>`, `platform/<id>`, `directory`, `bundle`, `quarantine`, `log`; `request`
+/// alone for a request that was refused and so never got an id.
 pub fn stream(command: &Command, outcome: &Outcome) -> String {
     match command {
         Command::AdoptGenesis { .. }
@@ -121,7 +128,13 @@ pub fn stream(command: &Command, outcome: &Outcome) -> String {
         | Command::RecordRemovalFailed { grant, .. }
         | Command::FinishUse { grant, .. }
         | Command::EscalateReview { grant }
+        | Command::RecordMissing { grant, .. }
+        | Command::EndUnconfirmed { grant }
         | Command::ReviewGrant { grant, .. } => format!("grant/{grant}"),
+        Command::RecordStrays { platform, .. }
+        | Command::RecordStrayEnded { platform, .. }
+        | Command::RecordReconciled { platform } => format!("platform/{platform}"),
+        Command::BeginQuarantine { .. } | Command::LiftQuarantine { .. } => "quarantine".to_owned(),
         Command::BeginUse { attempt } => grant_or_platform(attempt.grant, &attempt.platform),
         Command::RecordActivity { activity } => {
             grant_or_platform(activity.grant, &activity.platform)

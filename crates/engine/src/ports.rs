@@ -10,7 +10,12 @@ use ledger::{
     digest::Digest,
     tree::{StoredHash, TreeHead},
 };
-use std::{collections::BTreeMap, fmt, future::Future, pin::Pin};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    future::Future,
+    pin::Pin,
+};
 
 /// What asynchronous ports return.
 pub type Eventually<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -131,6 +136,11 @@ pub trait LogReader: Send + Sync {
     /// # Errors
     /// [`ReadError`] if the store can't be read.
     fn blob(&self, digest: &Digest) -> Result<Option<Vec<u8>>, ReadError>;
+    /// How many entries the log had when it was made as a copy of another; `None` if it isn't one.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the store can't be read.
+    fn copied(&self) -> Result<Option<u64>, ReadError>;
     /// The answer kept for a principal's key.
     ///
     /// # Errors
@@ -239,6 +249,16 @@ pub trait Connector: Send + Sync {
     /// # Errors
     /// [`ConnectorError`] if it is, or may be, still there.
     fn remove<'a>(&'a self, job: &'a Job) -> Eventually<'a, Result<String, ConnectorError>>;
+    /// What there is in the target that Remit made and that stays there by itself, by the target's own names.
+    ///
+    /// # Errors
+    /// [`ConnectorError`] if the target could not be asked, or lets in what it should not.
+    fn list(&self) -> Eventually<'_, Result<BTreeSet<String>, ConnectorError>>;
+    /// Ends something that [`Self::list`] told of, and reads the target back; what isn't there is ended already.
+    ///
+    /// # Errors
+    /// [`ConnectorError`] if it is, or may be, still there, or is no name that Remit gives.
+    fn end<'a>(&'a self, name: &'a str) -> Eventually<'a, Result<String, ConnectorError>>;
 }
 
 /// A grant stopped or started being usable: enforcement points listen for this.

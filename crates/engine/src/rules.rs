@@ -188,7 +188,9 @@ pub(crate) fn gives_power(events: &[Event]) -> bool {
         | Event::GrantExtended { .. }
         | Event::GrantResumed { .. }
         | Event::CredentialIntended { .. }
-        | Event::UseAllowed { .. } => true,
+        | Event::UseAllowed { .. }
+        // what waited for it is given at once
+        | Event::QuarantineLifted { .. } => true,
         // `CredentialIssued` is the result of a worker's job that was allowed before; what is issued on demand is told by its command
         Event::CredentialIssued { .. }
         | Event::BundleAdopted { .. }
@@ -216,7 +218,12 @@ pub(crate) fn gives_power(events: &[Event]) -> bool {
         | Event::ActivityRecorded { .. }
         | Event::ReviewDue { .. }
         | Event::ReviewEscalated { .. }
-        | Event::GrantReviewed { .. } => false,
+        | Event::GrantReviewed { .. }
+        | Event::QuarantineBegun { .. }
+        | Event::StraysFound { .. }
+        | Event::StrayEnded { .. }
+        | Event::CredentialMissing { .. }
+        | Event::PlatformReconciled { .. } => false,
     })
 }
 
@@ -230,6 +237,8 @@ pub(crate) fn judges_an_end(command: &Command) -> bool {
     matches!(
         command,
         Command::ExpireGrant { .. }
+            | Command::EndUnconfirmed { .. }
+            | Command::RecordMissing { .. }
             | Command::ExpireRequest { .. }
             | Command::EscalateReview { .. }
             | Command::BeginUse { .. }
@@ -249,5 +258,10 @@ pub(crate) fn goes_first(command: &Command) -> bool {
             | Command::ReturnGrant { .. }
             | Command::RecordRemoved { .. }
             | Command::RecordRemovalFailed { .. }
+            | Command::BeginQuarantine { .. }
+            | Command::EndUnconfirmed { .. }
+            | Command::RecordMissing { .. }
+            | Command::RecordStrays { .. }
+            | Command::RecordStrayEnded { .. }
     )
 }

@@ -7,8 +7,9 @@ use crate::{
     fold::{check_signature, fold},
     handle::{Engine, Failed, Ports, Settings, Submission},
     inbox::{Inbox, LANE_LENGTH},
-    ports::ReadError,
+    ports::{Connector, ReadError},
     projecting::{BATCHES_MAX, Projecting},
+    reconcile,
     record::Outcome,
     rules::BundleError,
     shared::{Parts, Published, Shared},
@@ -19,12 +20,13 @@ use crate::{
 use domain::{
     actor::Actor,
     command::{Command, Given},
-    ids::Digest,
+    ids::{Digest, PlatformId},
     react::outstanding,
 };
 use ledger::checkpoint::{CheckpointError, VerifierKeyError};
 use policy::bundle::{hash, pack};
 use std::{
+    collections::{BTreeMap, BTreeSet},
     io,
     sync::{Arc, mpsc as std_mpsc},
     thread,
@@ -88,6 +90,9 @@ pub enum StartError {
     /// The first entry could not be written.
     #[error("the first entry could not be written")]
     Genesis(#[source] Failed),
+    /// The quarantine of a copy could not be written.
+    #[error("this log is a copy, and its quarantine could not be put on record")]
+    Quarantine(#[source] Failed),
     /// The log could not be written at all.
     #[error("the first entry could not be made durable")]
     NotDurable,
@@ -114,19 +119,64 @@ pub enum StartError {
 pub struct Running {
     engine: Engine,
     stop_writer: Arc<Notify>,
-    stop_worker: Arc<Notify>,
-    worker: Option<tokio::task::JoinHandle<()>>,
+    worker: Task,
+    /// Compares the platforms with a restored copy; there is one in a quarantine only.
+    reconciler: Option<Task>,
     threads: Vec<thread::JoinHandle<()>>,
+}
+
+/// Work beside the writer, and how it is told to stop.
+#[derive(Debug, Default)]
+struct Task {
+    stop: Arc<Notify>,
+    handle: Option<tokio::task::JoinHandle<()>>,
+}
+
+impl Task {
+    async fn stop(self) {
+        self.stop.notify_one();
+        if let Some(handle) = self.handle {
+            // a task that panicked has nothing left to finish
+            let _ = handle.await;
+        }
+    }
+}
+
+/// Starts what works in the targets: the worker, and in a quarantine the comparison.
+fn tasks(
+    runtime: &tokio::runtime::Handle,
+    engine: &Engine,
+    connectors: BTreeMap<PlatformId, Arc<dyn Connector>>,
+) -> (Task, Option<Task>) {
+    let connectors = Arc::new(connectors);
+    let (stop_worker, stop_reconciler) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let worker = Worker {
+        engine: engine.clone(),
+        connectors: Arc::clone(&connectors),
+    };
+    let worker = Task {
+        handle: Some(runtime.spawn(worker.run(Arc::clone(&stop_worker)))),
+        stop: stop_worker,
+    };
+    let quarantined = engine.read(|state| state.quarantine.is_some());
+    let reconciler = quarantined.then(|| Task {
+        handle: Some(runtime.spawn(reconcile::run(
+            engine.clone(),
+            connectors,
+            Arc::clone(&stop_reconciler),
+        ))),
+        stop: stop_reconciler,
+    });
+    (worker, reconciler)
 }
 
 impl Running {
     /// Stops gracefully: running jobs are finished and reported, what waits is decided, projections catch up.
     pub async fn stop(mut self) {
-        self.stop_worker.notify_one();
-        if let Some(worker) = self.worker.take() {
-            // a worker that panicked has nothing left to finish
-            let _ = worker.await;
+        if let Some(reconciler) = self.reconciler.take() {
+            reconciler.stop().await;
         }
+        std::mem::take(&mut self.worker).stop().await;
         self.stop_writer.notify_one();
         let threads = std::mem::take(&mut self.threads);
         let joined = tokio::task::spawn_blocking(move || {
@@ -146,8 +196,10 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.stop_writer.notify_one();
-        if let Some(worker) = &self.worker {
-            worker.abort();
+        for task in [Some(&self.worker), self.reconciler.as_ref()] {
+            if let Some(handle) = task.and_then(|task| task.handle.as_ref()) {
+                handle.abort();
+            }
         }
     }
 }
@@ -160,6 +212,7 @@ impl Engine {
     pub fn start(ports: Ports, settings: Settings) -> Result<(Engine, Running), StartError> {
         let runtime = tokio::runtime::Handle::try_current().map_err(StartError::NoRuntime)?;
         let head = ports.reader.head().map_err(StartError::Read)?;
+        let copied = ports.reader.copied().map_err(StartError::Read)?;
         check_signature(&head, &settings.signer)?;
         let folded = fold(ports.reader.as_ref(), &head)?;
         let projected = not_ahead(ports.projector.projected(), head.tree.size)?;
@@ -181,7 +234,7 @@ impl Engine {
         let (first, first_out) = mpsc::channel(LANE_LENGTH);
         let (other, other_out) = mpsc::channel(LANE_LENGTH);
         let (batches, batches_out) = std_mpsc::sync_channel(BATCHES_MAX);
-        let (stop_writer, stop_worker) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let stop_writer = Arc::new(Notify::new());
         let mut writer = Writer {
             shared: Arc::clone(&shared),
             log: ports.writer,
@@ -200,6 +253,11 @@ impl Engine {
             unproven: false,
         };
         adopt(&mut writer, &settings.bundle)?;
+        quarantine(
+            &mut writer,
+            copied,
+            ports.connectors.keys().cloned().collect(),
+        )?;
         let effects = outstanding(&writer.state);
         shared.jobs.add(effects, shared.clock.monotonic_ms());
         let projecting = Projecting {
@@ -213,15 +271,12 @@ impl Engine {
             first,
             other,
         };
-        let worker = Worker {
-            engine: engine.clone(),
-            connectors: Arc::new(ports.connectors),
-        };
+        let (worker, reconciler) = tasks(&runtime, &engine, ports.connectors);
         let running = Running {
             engine: engine.clone(),
             stop_writer,
-            stop_worker: Arc::clone(&stop_worker),
-            worker: Some(runtime.spawn(worker.run(stop_worker))),
+            worker,
+            reconciler,
             threads,
         };
         Ok((engine, running))
@@ -259,6 +314,43 @@ fn spawn(
         .name(name.to_owned())
         .spawn(run)
         .map_err(StartError::Thread)
+}
+
+/// A copy that is served for the first time goes into quarantine, before anything else is decided. That it did so is told by the
+/// log itself: the entry after the last one that was copied can't be another.
+fn quarantine(
+    writer: &mut Writer,
+    copied: Option<u64>,
+    platforms: BTreeSet<PlatformId>,
+) -> Result<(), StartError> {
+    let Some(copied) = copied else {
+        return Ok(());
+    };
+    if copied < writer.tree.size() {
+        return Ok(());
+    }
+    if copied > writer.tree.size() {
+        return Err(StartError::Damaged {
+            what: format!(
+                "it was copied at {copied} entries and has {}",
+                writer.tree.size()
+            ),
+        });
+    }
+    let submission = Submission::of(Given {
+        actor: Actor::System,
+        command: Command::BeginQuarantine { copied, platforms },
+    });
+    let mut draft = Draft::new(&writer.tree);
+    writer
+        .enter(&mut draft, submission)
+        .map_err(StartError::Quarantine)?;
+    let begun = !writer.commit(draft).is_break() && !writer.unproven;
+    if begun && writer.state.quarantine.is_some() {
+        Ok(())
+    } else {
+        Err(StartError::NotDurable)
+    }
 }
 
 /// Adopts the first bundle as genesis; on a log that has one, refuses to serve another.

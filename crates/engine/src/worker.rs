@@ -205,7 +205,7 @@ fn settled(engine: &Engine, work: Work, reported: Result<Answer, Failed>) -> boo
 fn job(state: &State, work: Work) -> Option<Job> {
     let grant = state.grants.get(&work.grant)?;
     let credential = grant.credentials.get(&work.credential)?;
-    let active = matches!(grant.state, GrantState::Active { .. });
+    let active = state.quarantine.is_none() && matches!(grant.state, GrantState::Active { .. });
     let wanted = match (work.task, credential.state) {
         (Task::Remove, CredentialState::Removing { .. }) => true,
         (Task::Provision, CredentialState::Intended)

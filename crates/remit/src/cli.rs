@@ -10,6 +10,7 @@ use crate::{
         grant::GrantCommand,
         ledger::{Head, Proof},
         manual::Shell,
+        quarantine::QuarantineCommand,
         raw::Call,
         request::RequestCommand,
         review::ReviewCommand,
@@ -196,6 +197,15 @@ pub(crate) enum Command {
         /// What to do
         #[command(subcommand)]
         command: BundleCommand,
+        /// Where
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// What a restored server must do before it gives anything
+    Quarantine {
+        /// What to do
+        #[command(subcommand)]
+        command: QuarantineCommand,
         /// Where
         #[command(flatten)]
         connection: Connection,

@@ -112,13 +112,18 @@ impl Data {
         Ok(Signer::from_seed(origin, &seed))
     }
 
+    /// Whether there is a key that signs checkpoints.
+    pub(crate) fn has_checkpoint_key(&self) -> bool {
+        self.folder.join(CHECKPOINT_KEY).exists()
+    }
+
     /// The key that signs checkpoints, which must be there.
     ///
     /// # Errors
     /// If it isn't, or can't be read.
     pub(crate) fn checkpoint_key(&self) -> Result<Zeroizing<[u8; 32]>> {
         ensure!(
-            self.folder.join(CHECKPOINT_KEY).exists(),
+            self.has_checkpoint_key(),
             "`{}` has no `{CHECKPOINT_KEY}`",
             self.folder.display()
         );

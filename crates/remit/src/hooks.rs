@@ -95,7 +95,8 @@ fn user(
         .values()
         .find(|grant| grant.credentials.contains_key(&credential))?;
     let issued = grant.credentials.get(&credential)?;
-    let counts = grant.terms.platform == *platform
+    let counts = state.quarantine.is_none()
+        && grant.terms.platform == *platform
         && matches!(issued.kind, CredentialKind::NodeRedToken)
         && matches!(issued.state, CredentialState::Issued { expires_at } if now < expires_at)
         && matches!(grant.state, GrantState::Active { expires_at, .. } if now < expires_at);

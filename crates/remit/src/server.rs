@@ -88,6 +88,12 @@ pub(crate) fn start_engine(
 ) -> Result<(Engine, Running)> {
     let random: Arc<dyn Random> = Arc::new(MachineRandom);
     let (reader, writer) = SqliteLog::open(&data.log()).context("could not open the log")?;
+    // a fresh key would only hide that this one is missing
+    anyhow::ensure!(
+        data.has_checkpoint_key() || reader.head()?.tree.size == 0,
+        "`{}` has a log, and its `checkpoint.key` is missing: put it back, or restore with `remit backup restore --keys FILE`",
+        data.folder().display()
+    );
     let keys = SqliteKeys::open(&data.keys()).context("could not open the person keys")?;
     let projector = SqliteProjector::open(&data.views(), reader.clone(), keys.clone())
         .context("could not open the projections")?;

@@ -1,9 +1,9 @@
 //! A platform in memory: what exists in it can be looked at, and it fails, lies still or panics on command.
 use crate::locked;
-use domain::{ids::CredentialId, time::Timestamp};
+use domain::{grant::CredentialKind, ids::CredentialId, time::Timestamp};
 use engine::ports::{Connector, ConnectorError, Eventually, Job, OneTimeSecret, Provisioned};
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, Mutex},
 };
 
@@ -16,6 +16,7 @@ pub struct FakePlatform {
 #[derive(Debug, Default)]
 struct Inside {
     live: BTreeMap<CredentialId, Timestamp>,
+    roles: BTreeMap<String, CredentialId>,
     calls: Vec<String>,
     troubles: VecDeque<Trouble>,
 }
@@ -37,7 +38,20 @@ impl FakePlatform {
         locked(&self.inner).live.clone()
     }
 
-    /// Calls so far, in order: `provision`, `renew`, `remove`.
+    /// The names of the database roles in it.
+    pub fn roles(&self) -> BTreeSet<String> {
+        locked(&self.inner).roles.keys().cloned().collect()
+    }
+
+    /// Somebody else takes a role away.
+    pub fn lose(&self, role: &str) {
+        let mut inside = locked(&self.inner);
+        if let Some(credential) = inside.roles.remove(role) {
+            inside.live.remove(&credential);
+        }
+    }
+
+    /// Calls so far, in order: `provision`, `renew`, `remove`, `list`, `end`.
     pub fn calls(&self) -> Vec<String> {
         locked(&self.inner).calls.clone()
     }
@@ -82,6 +96,9 @@ impl Connector for FakePlatform {
             let expires_at = job.expires_at.unwrap_or(Timestamp(0));
             self.call("provision", |inside| {
                 inside.live.insert(job.credential, expires_at);
+                if let CredentialKind::PostgresRole { role } = &job.kind {
+                    inside.roles.insert(role.clone(), job.credential);
+                }
                 Provisioned {
                     expires_at,
                     secret: Some(OneTimeSecret(zeroize::Zeroizing::new("s3cret".to_owned()))),
@@ -104,6 +121,24 @@ impl Connector for FakePlatform {
         Box::pin(async move {
             self.call("remove", |inside| {
                 inside.live.remove(&job.credential);
+                inside
+                    .roles
+                    .retain(|_, credential| *credential != job.credential);
+                "no such role".to_owned()
+            })
+        })
+    }
+
+    fn list(&self) -> Eventually<'_, Result<BTreeSet<String>, ConnectorError>> {
+        Box::pin(async move { self.call("list", |inside| inside.roles.keys().cloned().collect()) })
+    }
+
+    fn end<'a>(&'a self, name: &'a str) -> Eventually<'a, Result<String, ConnectorError>> {
+        Box::pin(async move {
+            self.call("end", |inside| {
+                if let Some(credential) = inside.roles.remove(name) {
+                    inside.live.remove(&credential);
+                }
                 "no such role".to_owned()
             })
         })

@@ -42,6 +42,8 @@ pub struct Stored {
     pub blobs: BTreeMap<Digest, Vec<u8>>,
     /// Kept answers by principal and key.
     pub answers: BTreeMap<(String, String), KeptAnswer>,
+    /// How many entries it had when it was made as a copy.
+    pub copied: Option<u64>,
     /// Sizes of the batches so far.
     pub batches: Vec<usize>,
 }
@@ -77,6 +79,14 @@ impl MemoryLog {
     /// A copy of everything it holds: what a disk would show after a crash.
     pub fn stored(&self) -> Stored {
         locked(&self.inner.stored).clone()
+    }
+
+    /// A log of its own that holds what this one holds now, and says that it is a copy.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        let mut stored = self.stored();
+        stored.copied = Some(stored.leaves.len() as u64);
+        Self::of(stored)
     }
 
     /// The next commits go wrong like this, one after the other.
@@ -203,6 +213,10 @@ impl LogReader for MemoryLog {
 
     fn blob(&self, digest: &Digest) -> Result<Option<Vec<u8>>, ReadError> {
         Ok(locked(&self.inner.stored).blobs.get(digest).cloned())
+    }
+
+    fn copied(&self) -> Result<Option<u64>, ReadError> {
+        Ok(locked(&self.inner.stored).copied)
     }
 
     fn answer(&self, principal: &str, key: &str) -> Result<Option<KeptAnswer>, ReadError> {

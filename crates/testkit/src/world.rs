@@ -147,7 +147,11 @@ impl World {
 
     /// Stops gracefully and starts again on the same ports.
     pub async fn restart(self) -> Self {
-        let ports = self.stop().await;
+        Self::on(self.stop().await)
+    }
+
+    /// A world on ports that were used before. Call it inside a runtime.
+    pub fn on(ports: WorldPorts) -> Self {
         let (engine, running) = ports.start(bundle()).unwrap();
         Self {
             engine,

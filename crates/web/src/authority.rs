@@ -197,10 +197,11 @@ impl LocalAuthority {
         let usable = |state: &GrantState| matches!(state, GrantState::Active { expires_at, .. } if now < *expires_at);
         self.engine.read(|state| Lease {
             grant,
-            usable: state
-                .grants
-                .get(&grant)
-                .is_some_and(|grant| usable(&grant.state)),
+            usable: state.quarantine.is_none()
+                && state
+                    .grants
+                    .get(&grant)
+                    .is_some_and(|grant| usable(&grant.state)),
             expires_at: expires_at(state, grant),
         })
     }

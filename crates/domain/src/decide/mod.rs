@@ -8,6 +8,7 @@ mod directory;
 mod ending;
 pub mod grant;
 pub mod provision;
+pub(crate) mod quarantine;
 mod review;
 mod submit;
 mod talk;
@@ -35,7 +36,9 @@ use crate::{
 ///
 /// The first rule that says no.
 pub fn decide(state: &State, command: &Command, context: &Context) -> Result<Vec<Event>, Refused> {
+    quarantine::passes(state, command)?;
     let events = by_domain(state, command, context)?;
+    quarantine::holds(state, &events)?;
     let given = Given {
         actor: context.actor.clone(),
         command: command.clone(),
@@ -170,6 +173,23 @@ fn by_domain(state: &State, command: &Command, context: &Context) -> Result<Vec<
             finding,
             comment,
         } => review::review(state, *grant, *finding, comment, context),
+        Command::BeginQuarantine { copied, platforms } => {
+            quarantine::begin(state, *copied, platforms, context)
+        }
+        Command::RecordStrays { platform, names } => {
+            quarantine::strays(state, platform, names, context)
+        }
+        Command::RecordStrayEnded {
+            platform,
+            name,
+            read_back,
+        } => quarantine::stray_ended(state, platform, (name, read_back), context),
+        Command::RecordMissing { grant, credential } => {
+            quarantine::missing(state, (*grant, *credential), context)
+        }
+        Command::EndUnconfirmed { grant } => quarantine::end_unconfirmed(state, *grant, context),
+        Command::RecordReconciled { platform } => quarantine::reconciled(state, platform, context),
+        Command::LiftQuarantine { comment } => quarantine::lift(state, comment, context),
     }
 }
 

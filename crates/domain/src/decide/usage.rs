@@ -18,6 +18,9 @@ use crate::{
 /// The first rule that says no.
 pub fn judge(state: &State, attempt: &Attempt, context: &Context) -> Result<(), Refused> {
     let grant = presented(state, attempt)?;
+    if let Some(quarantine) = &state.quarantine {
+        return Err(super::quarantine::barred(quarantine));
+    }
     usable(grant, attempt, context)?;
     let terms = &grant.terms;
     if !state.directory.may_act(&terms.holder) {

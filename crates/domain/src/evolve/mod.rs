@@ -5,6 +5,7 @@
 //! over: no event of any kind brings an ended grant back.
 mod directory;
 mod grant;
+mod quarantine;
 mod request;
 
 use crate::{event::Event, state::State, time::Timestamp};
@@ -106,7 +107,18 @@ pub fn evolve(state: &mut State, event: &Event, at: Timestamp) {
         Event::GrantReviewed { grant, .. } => {
             state.reviews.remove(grant);
         }
+        Event::QuarantineBegun { copied, platforms } => {
+            quarantine::begun(state, *copied, platforms, at);
+        }
+        Event::StraysFound { platform, names } => {
+            quarantine::strays_found(state, platform, names);
+        }
+        Event::StrayEnded { platform, name, .. } => quarantine::stray_ended(state, platform, name),
+        Event::PlatformReconciled { platform } => quarantine::reconciled(state, platform, at),
+        Event::QuarantineLifted { .. } => state.quarantine = None,
         // told, not remembered: what it tells of is in the event beside it
-        Event::AlarmRaised { .. } | Event::WitnessesAnswering { .. } => {}
+        Event::AlarmRaised { .. }
+        | Event::WitnessesAnswering { .. }
+        | Event::CredentialMissing { .. } => {}
     }
 }

@@ -20,7 +20,22 @@ impl Refused {
             | Self::TooEarly { .. }
             | Self::Repeated
             | Self::NotOnHold
+            | Self::NotQuarantined
+            | Self::Confirmable { .. }
+            | Self::Explained { .. }
             | Self::NoReviewDue => Vec::new(),
+            Self::Quarantined { .. } => one(
+                "Wait until an operator has lifted the quarantine (`remit quarantine lift`); rights can be given back and taken away meanwhile.",
+            ),
+            Self::NotReconciled { .. } => vec![
+                "Make sure that each of these can be reached and is in the server's configuration, as it was before; it is tried again by itself."
+                    .to_owned(),
+                "If one is gone for good, put rules in force that don't name it: one person proposes them, another confirms."
+                    .to_owned(),
+            ],
+            Self::StraysLeft { .. } | Self::Unconfirmed { .. } => {
+                one("Wait: it is tried again by itself. The server's log says what stands in the way.")
+            }
             Self::DutyMissing { duty, .. } => {
                 one(format!("Ask somebody who holds the duty `{duty}`."))
             }

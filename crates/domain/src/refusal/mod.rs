@@ -3,8 +3,8 @@ mod fix;
 mod teach;
 
 use crate::ids::{
-    AccountId, ConflictId, DutyId, GrantId, LessonId, PersonId, PrivilegeId, QuestionId, RequestId,
-    RiskControlId, SeatId, TargetId,
+    AccountId, ConflictId, DutyId, GrantId, LessonId, PersonId, PlatformId, PrivilegeId,
+    QuestionId, RequestId, RiskControlId, SeatId, TargetId,
 };
 use crate::time::{Seconds, Timestamp};
 
@@ -169,6 +169,21 @@ pub enum Refused {
     NotRemoving,
     #[error("a credential must not outlive its grant")]
     Outlives { ends_at: Timestamp },
+    // after a restore
+    #[error("this server was restored from a backup and is in quarantine: nothing is given yet")]
+    Quarantined { since: Timestamp },
+    #[error("there is no quarantine")]
+    NotQuarantined,
+    #[error("not yet compared with this copy: {}", names(platforms))]
+    NotReconciled { platforms: Vec<PlatformId> },
+    #[error("{count} things in `{platform}` that the copy can't explain are not read back as gone")]
+    StraysLeft { platform: PlatformId, count: usize },
+    #[error("grant {grant} of the copy is confirmed by nothing and has not ended yet")]
+    Unconfirmed { grant: GrantId },
+    #[error("grant {grant} can still be confirmed by its target")]
+    Confirmable { grant: GrantId },
+    #[error("`{name}` is explained by a grant")]
+    Explained { name: String },
     // policies
     #[error("the policies say no: {}", policies.join(", "))]
     Policy { policies: Vec<String> },
@@ -181,6 +196,11 @@ pub enum Refused {
     NoReviewDue,
     #[error("`{person}` cannot review this grant")]
     NotAReviewer { person: PersonId },
+}
+
+fn names(platforms: &[PlatformId]) -> String {
+    let names: Vec<String> = platforms.iter().map(|name| format!("`{name}`")).collect();
+    names.join(", ")
 }
 
 /// What a budget counts.

@@ -254,6 +254,18 @@ impl Refused {
                 "A policy that can't be evaluated might have said no, so it counts as a no.",
             ),
             Self::Repeated => ("repeated", "Each fact is recorded once."),
+            Self::Quarantined { .. } | Self::NotQuarantined => (
+                "quarantine",
+                "A restored copy doesn't know what was granted or taken back after it was made. Until every target was compared with it, nothing is given.",
+            ),
+            Self::NotReconciled { .. }
+            | Self::StraysLeft { .. }
+            | Self::Unconfirmed { .. }
+            | Self::Confirmable { .. }
+            | Self::Explained { .. } => (
+                "reconciled",
+                "What the copy can't explain was given after it was made, and nobody here would ever take it back; so it ends first, and what the copy explains stays.",
+            ),
             Self::NoReviewDue => ("review-due", "A review is given once, when it is due."),
             Self::NotAReviewer { .. } => (
                 "reviewer",

@@ -2,11 +2,16 @@
 //! a backup can read everything and go on as this server; so it is written for its owner alone, and never into the backup.
 use super::sealed;
 use crate::{data::Data, ledger_files::Changed};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use domain::time::Timestamp;
 use ledger::{body::PersonKey, digest::Digest};
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, fs, io::Write as _, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+};
 use store::{KeyCopy, SqliteKeys};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
@@ -112,6 +117,26 @@ pub(super) fn read(path: &Path) -> Result<Keys> {
         checkpoint: key(&file.checkpoint_key)?,
         people,
     })
+}
+
+/// The keys in several files together: whoever was erased by one of them is erased.
+///
+/// # Errors
+/// As [`read`]; or if they sign different logs, or there are none.
+pub(super) fn read_all(paths: &[PathBuf]) -> Result<Option<Keys>> {
+    let mut all: Option<Keys> = None;
+    for path in paths {
+        let keys = read(path)?;
+        match &mut all {
+            None => all = Some(keys),
+            Some(all) if all.checkpoint == keys.checkpoint => all.people.merge(keys.people),
+            Some(_) => bail!(
+                "`{}` holds the keys of another log than the files before it",
+                path.display()
+            ),
+        }
+    }
+    Ok(all)
 }
 
 fn hex(bytes: &[u8; 32]) -> Hex {

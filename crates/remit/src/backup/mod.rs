@@ -2,6 +2,7 @@
 //! that sign the log and open people's words are no part of it; they are kept apart, in a file of their own.
 mod check;
 mod keys;
+mod restore;
 mod sealed;
 #[cfg(test)]
 mod tests;
@@ -50,6 +51,21 @@ pub(crate) enum BackupCommand {
         #[arg(long, value_name = "FILE")]
         vkey: PathBuf,
     },
+    /// Make a data folder from a backup; a server that starts on it is in quarantine
+    Restore {
+        /// The backup
+        #[arg(value_name = "BACKUP")]
+        path: PathBuf,
+        /// A folder that is new or empty
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+        /// A file of keys; several are put together, and whoever was erased by one of them stays erased
+        #[arg(long, value_name = "FILE")]
+        keys: Vec<PathBuf>,
+        /// The log's public key, from somebody you trust (not from the backup)
+        #[arg(long, value_name = "FILE")]
+        vkey: PathBuf,
+    },
 }
 
 /// What a backup says of itself.
@@ -85,6 +101,17 @@ pub(crate) fn run(command: BackupCommand) -> Result<()> {
             create(&Data::existing(&data)?, &out, keys.as_deref())
         }
         BackupCommand::Verify { path, vkey } => verify(&path, &vkey),
+        BackupCommand::Restore {
+            path,
+            data,
+            keys,
+            vkey,
+        } => restore::run(&restore::Wanted {
+            backup: &path,
+            data: &data,
+            keys: &keys,
+            vkey: &vkey,
+        }),
     }
 }
 

@@ -4,6 +4,9 @@ use crate::{failure, ports::MachineRandom};
 use std::{collections::BTreeMap, os::unix::fs::PermissionsExt as _};
 use tempfile::TempDir;
 
+/// Words that must not come back once they are erased.
+const NAME: &str = "Ada Lindqvist of Invoices";
+
 /// A data folder with a log of a few entries and words in it, and the key that verifies it.
 struct Office {
     folder: TempDir,
@@ -23,8 +26,8 @@ impl Office {
             BTreeMap::new(),
         )
         .unwrap();
-        let people = "[person.p-ada]\nname = \"Ada\"\n";
-        let people = crate::directory::read(people, "people.toml").unwrap();
+        let people = format!("[person.p-ada]\nname = \"{NAME}\"\n");
+        let people = crate::directory::read(&people, "people.toml").unwrap();
         people.import(&engine).await.unwrap();
         running.stop().await;
         office
@@ -219,4 +222,143 @@ async fn keys_are_kept_apart_for_their_owner_alone() {
         "{refused}"
     );
     assert_eq!(fs::read_to_string(office.at("letter")).unwrap(), "dear ada");
+}
+
+impl Office {
+    fn restore(&self, backup: &str, data: &str, keys: &[&str]) -> Result<()> {
+        let keys: Vec<PathBuf> = keys.iter().map(|keys| self.at(keys)).collect();
+        restore::run(&restore::Wanted {
+            backup: &self.at(backup),
+            data: &self.at(data),
+            keys: &keys,
+            vkey: &self.at("data/vkey"),
+        })
+    }
+
+    fn start(&self, data: &str) -> Result<(engine::Engine, engine::Running)> {
+        let bundle = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies/example");
+        server::start_engine(
+            &Data::existing(&self.at(data))?,
+            crate::config::bundle(&bundle)?,
+            "http://localhost:8080",
+            BTreeMap::new(),
+        )
+    }
+}
+
+#[tokio::test]
+async fn a_restored_folder_starts_in_quarantine_and_stays_in_it() {
+    let office = Office::open().await;
+    office.create("b", Some("keys")).unwrap();
+    office.restore("b", "new", &["keys"]).unwrap();
+    for _ in 0..2 {
+        let (engine, running) = office.start("new").unwrap();
+        let quarantine = engine.read(|state| state.quarantine.clone()).unwrap();
+        let copied = SqliteLog::copied(&office.at("new/log.db")).unwrap();
+        assert_eq!(Some(quarantine.copied), copied);
+        assert!(engine.keys().key("p-ada").unwrap().is_some());
+        running.stop().await;
+    }
+    // and so does what a hand put there
+    fs::create_dir(office.at("by-hand")).unwrap();
+    for name in ["checkpoint.key", "vkey"] {
+        fs::copy(
+            office.at("data").join(name),
+            office.at("by-hand").join(name),
+        )
+        .unwrap();
+    }
+    fs::copy(office.at("b/log.db"), office.at("by-hand/log.db")).unwrap();
+    let (engine, running) = office.start("by-hand").unwrap();
+    assert!(engine.read(|state| state.quarantine.is_some()));
+    running.stop().await;
+    let (engine, running) = office.start("data").unwrap();
+    assert!(engine.read(|state| state.quarantine.is_none()));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_backup_older_than_an_erasure_does_not_bring_the_words_back() {
+    let office = Office::open().await;
+    office.create("b", Some("before")).unwrap();
+    let keys = store::SqliteKeys::open(&office.data().keys()).unwrap();
+    keys.erase("p-ada", domain::time::Timestamp(1)).unwrap();
+    drop(keys);
+    office.create("c", Some("after")).unwrap();
+    for (data, files) in [
+        ("newest", vec!["after"]),
+        ("both", vec!["before", "after"]),
+        ("turned", vec!["after", "before"]),
+    ] {
+        office.restore("b", data, &files).unwrap();
+        let (engine, running) = office.start(data).unwrap();
+        assert!(engine.keys().key("p-ada").unwrap().is_none(), "{data}");
+        running.stop().await;
+        let found = fs::read_dir(office.at(data)).unwrap().any(|entry| {
+            let bytes = fs::read(entry.unwrap().path()).unwrap();
+            bytes
+                .windows(NAME.len())
+                .any(|window| window == NAME.as_bytes())
+        });
+        assert!(!found, "{data}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_restored_over_a_folder_from_a_changed_backup_or_with_other_keys() {
+    let office = Office::open().await;
+    office.create("b", Some("keys")).unwrap();
+    let taken = office.restore("b", "data", &[]).unwrap_err().to_string();
+    assert!(
+        taken.ends_with("name a folder that is new or empty"),
+        "{taken}"
+    );
+
+    let mut other: serde_json::Value = sealed::read(&office.at("keys")).unwrap();
+    other["checkpoint_key"] = "07".repeat(32).into();
+    fs::write(
+        office.at("other"),
+        sealed::write(&other).unwrap().as_bytes(),
+    )
+    .unwrap();
+    let refused = office
+        .restore("b", "new", &["other"])
+        .unwrap_err()
+        .to_string();
+    assert_eq!(
+        refused,
+        "the keys are those of another log than the backup's"
+    );
+    let mixed = office
+        .restore("b", "new", &["keys", "other"])
+        .unwrap_err()
+        .to_string();
+    assert!(
+        mixed.ends_with("holds the keys of another log than the files before it"),
+        "{mixed}"
+    );
+
+    let log = office.at("b/log.db");
+    let mut bytes = fs::read(&log).unwrap();
+    bytes[5_000] ^= 1;
+    fs::write(&log, bytes).unwrap();
+    let changed = office.restore("b", "new", &["keys"]).unwrap_err();
+    assert_eq!(failure::of(&changed).0 as u8, 8);
+    assert!(!office.at("new").exists());
+    let left = fs::read_dir(office.folder.path()).unwrap();
+    let left = left.filter(|entry| {
+        let name = entry.as_ref().unwrap().file_name();
+        name.to_str().unwrap().starts_with('.')
+    });
+    assert_eq!(left.count(), 0);
+}
+
+#[tokio::test]
+async fn a_log_is_not_served_without_the_key_that_signed_it() {
+    let office = Office::open().await;
+    office.create("b", None).unwrap();
+    office.restore("b", "new", &[]).unwrap();
+    let refused = office.start("new").unwrap_err().to_string();
+    assert!(refused.contains("`checkpoint.key` is missing"), "{refused}");
+    assert!(!office.at("new/checkpoint.key").exists());
 }

@@ -8,6 +8,7 @@ pub(crate) mod evidence;
 pub(crate) mod grant;
 pub(crate) mod ledger;
 pub(crate) mod manual;
+pub(crate) mod quarantine;
 pub(crate) mod raw;
 pub(crate) mod request;
 pub(crate) mod review;

@@ -245,6 +245,21 @@ pub(crate) static BUNDLES: View = View {
     none: "no bundle",
 };
 
+/// The quarantine of a restored server.
+pub(crate) static QUARANTINE: View = View {
+    id: "/quarantined",
+    columns: &[
+        text_at("QUARANTINED", "/quarantined"),
+        time_at("SINCE", "/since"),
+        text_at("COPIED-AT", "/copied"),
+        text_at("WAITING", "/waiting"),
+        text_at("RECONCILED", "/reconciled"),
+        text_at("STRAYS", "/strays"),
+    ],
+    wide: &[],
+    none: "no quarantine",
+};
+
 /// That something was recorded.
 pub(crate) static DONE: View = View {
     id: "/entry",

@@ -42,6 +42,11 @@ impl LogReader for Reader {
         self.readers.ask("a blob", |db| Ok(blob(db, digest)?))
     }
 
+    fn copied(&self) -> Result<Option<u64>, ReadError> {
+        self.readers
+            .ask("whether the log is a copy", |db| Ok(copied(db)?))
+    }
+
     fn answer(&self, principal: &str, key: &str) -> Result<Option<KeptAnswer>, ReadError> {
         self.readers
             .ask("a kept answer", |db| Ok(answer(db, principal, key)?))

@@ -166,6 +166,8 @@ fn grant_id(step: &Step<'_>) -> Option<GrantId> {
         | Command::RecordProvisionFailed { grant, .. }
         | Command::RecordRemoved { grant, .. }
         | Command::RecordRemovalFailed { grant, .. }
+        | Command::RecordMissing { grant, .. }
+        | Command::EndUnconfirmed { grant }
         | Command::FinishUse { grant, .. }
         | Command::ReviewGrant { grant, .. } => Some(*grant),
         Command::BeginUse { attempt } => attempt.grant,

@@ -99,9 +99,16 @@ fn texts(command: &Command) -> Vec<&Text> {
         | Command::RevokeGrant { comment: text, .. }
         | Command::HoldGrant { comment: text, .. }
         | Command::ResumeGrant { comment: text, .. }
-        | Command::ReviewGrant { comment: text, .. } => vec![text],
+        | Command::ReviewGrant { comment: text, .. }
+        | Command::LiftQuarantine { comment: text } => vec![text],
         Command::RecordActivity { activity } => activity.detail.iter().collect(),
         Command::AdoptGenesis { .. }
+        | Command::BeginQuarantine { .. }
+        | Command::RecordStrays { .. }
+        | Command::RecordStrayEnded { .. }
+        | Command::RecordMissing { .. }
+        | Command::EndUnconfirmed { .. }
+        | Command::RecordReconciled { .. }
         | Command::ProposeBundle { .. }
         | Command::ConfirmBundle { .. }
         | Command::WithdrawRequest { .. }

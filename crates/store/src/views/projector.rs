@@ -222,6 +222,12 @@ fn apply(step: &Step<'_>, event: &Event) -> Result<(), RowError> {
         | Event::ReviewEscalated { .. }
         | Event::CredentialFailed { .. }
         | Event::CredentialRemovalIntended { .. }
-        | Event::CredentialRemovalFailed { .. } => Ok(()),
+        | Event::CredentialRemovalFailed { .. }
+        | Event::QuarantineBegun { .. }
+        | Event::StraysFound { .. }
+        | Event::StrayEnded { .. }
+        | Event::CredentialMissing { .. }
+        | Event::PlatformReconciled { .. }
+        | Event::QuarantineLifted { .. } => Ok(()),
     }
 }

@@ -307,6 +307,47 @@ impl Line<'_> {
                 of()?,
                 self.platform()
             ),
+            command => return self.about_quarantine(command),
+        })
+    }
+
+    fn about_quarantine(&self, command: &Command) -> Result<String, RowError> {
+        let of = || self.grant_of_holder();
+        Ok(match command {
+            Command::BeginQuarantine { copied, .. } => format!(
+                "{} the quarantine: this log is a copy, made at {copied} entries",
+                self.t("began", "begin")
+            ),
+            Command::RecordStrays { platform, names } => format!(
+                "{} {} things in {platform} that the copy can't explain",
+                self.t("found", "find"),
+                names.len()
+            ),
+            Command::RecordStrayEnded {
+                platform,
+                name,
+                read_back,
+            } => format!(
+                "{} `{name}` in {platform}: {read_back}",
+                self.t("ended", "end")
+            ),
+            Command::RecordMissing { .. } => format!(
+                "{} {}: its credential is not in its target any more",
+                self.t("ended", "end"),
+                of()?
+            ),
+            Command::EndUnconfirmed { .. } => format!(
+                "{} {}: nothing outside this copy confirms it",
+                self.t("ended", "end"),
+                of()?
+            ),
+            Command::RecordReconciled { platform } => format!(
+                "{} {platform} with this copy: nothing is left that it can't explain",
+                self.t("compared", "compare")
+            ),
+            Command::LiftQuarantine { .. } => {
+                format!("{} the quarantine", self.t("lifted", "lift"))
+            }
             // the other commands are told of by the lines above
             _ => format!("{} `{}`", self.t("did", "do"), self.step.recorded.kind),
         })

@@ -3,11 +3,11 @@ use super::{
     bundles::answer,
     extract::{Sent, Strict},
     problem::Problem,
+    quarantine::must_operate,
     wire::DoneOut,
 };
 use crate::{
     app::{Portal, Shared},
-    guard,
     submit::{Wish, submit},
     trouble::Trouble,
     words::read_time,
@@ -228,15 +228,7 @@ pub(crate) async fn change(
     request: Request,
 ) -> Result<Response, Trouble> {
     let (parts, body) = request.into_parts();
-    let token = guard::bearer(&parts.headers).ok_or(Trouble::SignedOut)?;
-    if !portal
-        .app
-        .operator_tokens
-        .iter()
-        .any(|hash| hash.admits(token))
-    {
-        return Err(Trouble::SignedOut);
-    }
+    must_operate(&portal, &parts.headers)?;
     let sent = Sent::of(&parts)?;
     let strict: Strict<ChangeIn> =
         Strict::from_request(Request::from_parts(parts, body), &portal).await?;

@@ -28,6 +28,7 @@ mod me;
 mod paging;
 mod precheck;
 pub(crate) mod problem;
+mod quarantine;
 mod requests;
 mod reviews;
 mod session;
@@ -66,7 +67,7 @@ impl Modify for Bearer {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let mut http = Http::new(HttpAuthScheme::Bearer);
         http.description = Some(
-            "The `token` of `POST /api/v1/session`; an operator's token for the directory."
+            "The `token` of `POST /api/v1/session`; an operator's token for the directory and the quarantine."
                 .to_owned(),
         );
         let components = document.components.get_or_insert_with(Default::default);
@@ -114,6 +115,8 @@ fn described() -> OpenApiRouter<Shared> {
         .routes(routes!(bundles::propose))
         .routes(routes!(bundles::confirm))
         .routes(routes!(directory::change))
+        .routes(routes!(quarantine::quarantine))
+        .routes(routes!(quarantine::lift))
 }
 
 /// The API's routes, and its description at `/api/v1/openapi.json`.

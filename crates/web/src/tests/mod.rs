@@ -9,4 +9,5 @@ mod matrix;
 mod office;
 mod openapi;
 mod pages;
+mod quarantine;
 mod sessions;
