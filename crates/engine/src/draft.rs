@@ -102,18 +102,8 @@ impl Draft {
             self.blobs.insert(Digest::of(&blob), blob);
         }
         if let Some(key) = submission.idempotency {
-            let IdempotencyKey {
-                principal,
-                key,
-                fingerprint,
-            } = key;
-            let name = (principal.clone(), key.clone());
-            let kept = KeptAnswer {
-                principal,
-                key,
-                fingerprint,
-                entry: recorded.entry,
-            };
+            let kept = key.kept(recorded.entry);
+            let name = (kept.principal.clone(), kept.key.clone());
             self.answers.insert(name, kept);
         }
         self.entries.push(recorded);

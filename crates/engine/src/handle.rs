@@ -2,8 +2,8 @@
 use crate::{
     body::{BodyWriter, TextError},
     ports::{
-        Clock, Connector, GrantSignal, KeyStore, LogReader, LogWriter, OneTimeSecret, Projector,
-        Random, ReadError,
+        Clock, Connector, GrantSignal, KeptAnswer, KeyStore, LogReader, LogWriter, OneTimeSecret,
+        Projector, Random, ReadError,
     },
     record::Refusal,
     rules::{BundleError, goes_first},
@@ -118,6 +118,23 @@ pub struct IdempotencyKey {
     pub key: String,
     /// Digest of everything they sent with it.
     pub fingerprint: ledger::digest::Digest,
+}
+
+impl IdempotencyKey {
+    /// What is kept of it beside the entry that answered.
+    pub(crate) fn kept(self, entry: u64) -> KeptAnswer {
+        let Self {
+            principal,
+            key,
+            fingerprint,
+        } = self;
+        KeptAnswer {
+            principal,
+            key,
+            fingerprint,
+            entry,
+        }
+    }
 }
 
 /// What was decided; durable before it is told.

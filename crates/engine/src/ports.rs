@@ -17,6 +17,9 @@ use std::{
     pin::Pin,
 };
 
+/// Keeps a digest of an answer apart from any other digest.
+const ANSWER_DOMAIN: &[u8] = b"remit/answer/v1\n";
+
 /// What asynchronous ports return.
 pub type Eventually<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -75,6 +78,17 @@ pub struct KeptAnswer {
     pub fingerprint: Digest,
     /// The entry that answered.
     pub entry: u64,
+}
+
+impl KeptAnswer {
+    /// Digest of whose key it is, the key, and what was sent with it: the entry that answered holds it, so that nobody can give
+    /// another's answer to whoever asks again.
+    pub fn commitment(&self) -> Digest {
+        let principal = Digest::of(self.principal.as_bytes());
+        let key = Digest::of(self.key.as_bytes());
+        let parts = [&principal, &key, &self.fingerprint].map(|part| part.as_bytes().as_slice());
+        Digest::of(&[ANSWER_DOMAIN, parts.concat().as_slice()].concat())
+    }
 }
 
 /// Why a commit didn't happen, or may not have.

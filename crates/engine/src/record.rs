@@ -29,6 +29,10 @@ pub struct Record {
     pub bodies: Vec<BodyNamed>,
     /// Large inputs, by hash.
     pub blobs: Vec<Digest>,
+    /// Commitment to the idempotency key under which it was sent, if there was one: see
+    /// [`KeptAnswer::commitment`](crate::ports::KeptAnswer::commitment).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<Digest>,
 }
 
 /// What followed from a command.

@@ -257,6 +257,7 @@ fn compare(recorded: &Recorded, decision: Decision, same_engine: bool) -> Result
         outcome,
         bodies,
         blobs: _,
+        answer: _,
     } = &recorded.record;
     same("person", &decision.person, person)?;
     same("verdict", &decision.verdict, verdict)?;

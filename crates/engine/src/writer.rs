@@ -286,6 +286,10 @@ impl Writer {
                     .iter()
                     .map(|blob| entry::domain_digest(&Digest::of(blob)))
                     .collect(),
+                answer: submission.idempotency.as_ref().map(|key| {
+                    let kept = key.clone().kept(draft.next_entry());
+                    entry::domain_digest(&kept.commitment())
+                }),
             },
         };
         let leaf = recorded

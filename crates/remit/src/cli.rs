@@ -6,6 +6,7 @@ use crate::{
         bundle::BundleCommand,
         catalog::CatalogCommand,
         decide::{Approval, Denial, Question},
+        doctor::Patient,
         evidence::EvidenceCommand,
         grant::GrantCommand,
         ledger::{Head, Proof},
@@ -91,6 +92,8 @@ pub(crate) enum Command {
     /// The configuration of a server
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Look through a data folder, which may be in use: everything in it that can be worked out again is
+    Doctor(Patient),
     /// What can be asked for
     Catalog {
         /// What to do

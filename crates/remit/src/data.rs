@@ -154,6 +154,27 @@ impl Data {
         self.secret("node-red.key", random)
     }
 
+    /// The public half of the key that signs checkpoints, for a log of that name; none if there is no key yet.
+    ///
+    /// # Errors
+    /// If the key is there and can't be read, or is damaged.
+    pub(crate) fn signs_as(&self, origin: &Origin) -> Result<Option<String>> {
+        let path = self.folder.join(CHECKPOINT_KEY);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let bytes = fs::read(&path).map(Zeroizing::new);
+        let bytes = bytes.with_context(|| format!("could not read `{}`", path.display()))?;
+        let seed: &[u8; 32] = bytes.as_slice().try_into().with_context(|| {
+            format!(
+                "`{}` is damaged: it has {} bytes instead of 32",
+                path.display(),
+                bytes.len()
+            )
+        })?;
+        Ok(Some(Signer::from_seed(origin.clone(), seed).vkey()))
+    }
+
     /// Writes the checkpoint key's public half beside the data, for whoever verifies.
     ///
     /// # Errors

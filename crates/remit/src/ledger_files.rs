@@ -358,8 +358,8 @@ pub(crate) fn replay(path: &Path, key: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Progress on standard error, where it is a terminal.
-fn bar(length: u64, what: &'static str) -> ProgressBar {
+/// Progress on standard error, where that is a terminal.
+pub(crate) fn bar(length: u64, what: &'static str) -> ProgressBar {
     let style = ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} {eta}")
         .unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(length).with_style(style).with_prefix(what)

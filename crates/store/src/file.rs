@@ -49,6 +49,25 @@ pub(crate) fn open_reading(file: &Path, migrations: &[&str]) -> Result<Connectio
     Ok(db)
 }
 
+/// Opens `file`, which must exist at the newest layout, as it is at this moment, to look through: the file can't be changed by
+/// this connection, and changes by others are not seen.
+pub(crate) fn open_looking(file: &Path, migrations: &[&str]) -> Result<Connection, OpenError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    // the snapshot is taken by the first question
+    let db = connect(file, flags, "BEGIN; SELECT COUNT(*) FROM sqlite_schema;")?;
+    migrate::expect_newest(&db, file, migrations)?;
+    Ok(db)
+}
+
+/// A database in a file without a name, which is gone when it is closed.
+pub(crate) fn open_unnamed(migrations: &[&str]) -> rusqlite::Result<Connection> {
+    let db = Connection::open("")?;
+    for migration in migrations {
+        db.execute_batch(migration)?;
+    }
+    Ok(db)
+}
+
 fn connect(file: &Path, flags: OpenFlags, pragmas: &str) -> Result<Connection, OpenError> {
     let connected = || {
         let db = Connection::open_with_flags(file, flags)?;

@@ -13,11 +13,13 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+pub(crate) const MIGRATIONS: &[&str] = &[include_str!("../migrations/keys/0001_keys.sql")];
+
 const TUNING: Tuning = Tuning {
     pragmas: "PRAGMA secure_delete = ON;
         PRAGMA journal_mode = WAL;
         PRAGMA synchronous = FULL;",
-    migrations: &[include_str!("../migrations/keys/0001_keys.sql")],
+    migrations: MIGRATIONS,
 };
 
 /// Person keys in a file of their own.

@@ -4,6 +4,7 @@ pub(crate) mod bundle;
 pub(crate) mod catalog;
 pub(crate) mod decide;
 pub(crate) mod directory;
+pub(crate) mod doctor;
 pub(crate) mod evidence;
 pub(crate) mod grant;
 pub(crate) mod ledger;

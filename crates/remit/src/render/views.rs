@@ -260,6 +260,20 @@ pub(crate) static QUARANTINE: View = View {
     none: "no quarantine",
 };
 
+/// What is wrong in a data folder.
+pub(crate) static CHANGED_ROWS: View = View {
+    id: "/file",
+    columns: &[
+        text_at("FILE", "/file"),
+        text_at("TABLE", "/table"),
+        text_at("ROW", "/row"),
+        text_at("WHAT", "/what"),
+        text_at("DO", "/remedy"),
+    ],
+    wide: &[],
+    none: "nothing is wrong",
+};
+
 /// That something was recorded.
 pub(crate) static DONE: View = View {
     id: "/entry",

@@ -21,7 +21,7 @@ const RESERVE_BYTES: u64 = 8 * 1024 * 1024;
 /// Connections that read the log at a time.
 const READERS: usize = 4;
 
-const MIGRATIONS: &[&str] = &[
+pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/log/0001_log.sql"),
     include_str!("../../migrations/log/0002_copied.sql"),
 ];

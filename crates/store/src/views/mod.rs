@@ -18,8 +18,9 @@ mod sources;
 mod summary;
 mod usage;
 
+pub(crate) use open::MIGRATIONS;
 pub use projector::SqliteProjector;
 pub use read::SqliteViews;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -12,7 +12,10 @@ use std::{fs, io, path::Path};
 /// Counts changes of what the projector writes. Raise it with every one of them: the file is then made again.
 const VERSION: u32 = 1;
 
-pub(super) const MIGRATIONS: &[&str] = &[include_str!("../../migrations/views/0001_views.sql")];
+pub(crate) const MIGRATIONS: &[&str] = &[include_str!("../../migrations/views/0001_views.sql")];
+
+/// What a file without a name is called in an error.
+pub(super) const UNNAMED: &str = "a temporary file";
 
 /// Losing the last commits with the power costs following them again, so nothing waits for the disk.
 const TUNING: Tuning = Tuning {
@@ -41,6 +44,16 @@ pub(super) fn open(file: &Path, log: &dyn LogReader) -> Result<(Connection, u64)
     let db = file::open_writing(file, &TUNING)?;
     begin(&db).map_err(|source| OpenError::Fault(Fault::new(file, source)))?;
     Ok((db, 0))
+}
+
+/// Empty projections in a file without a name.
+pub(super) fn unnamed() -> Result<Connection, OpenError> {
+    let begun = || {
+        let db = file::open_unnamed(MIGRATIONS)?;
+        begin(&db)?;
+        Ok(db)
+    };
+    begun().map_err(|source| OpenError::Fault(Fault::new(Path::new(UNNAMED), source)))
 }
 
 enum Trouble {

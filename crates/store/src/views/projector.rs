@@ -60,6 +60,34 @@ impl SqliteProjector {
         })
     }
 
+    /// Empty projections in a file without a name, which is gone with them.
+    ///
+    /// # Errors
+    /// [`OpenError`] if there is no room for it.
+    pub(crate) fn unnamed(
+        reader: Arc<dyn LogReader>,
+        keys: Arc<dyn KeyStore>,
+    ) -> Result<Self, OpenError> {
+        let db = open::unnamed()?;
+        db.set_prepared_statement_cache_capacity(128);
+        Ok(Self {
+            file: PathBuf::from(open::UNNAMED),
+            db,
+            entries: 0,
+            sources: Sources {
+                log: reader,
+                keys,
+                catalogs: BTreeMap::new(),
+            },
+            sound: true,
+        })
+    }
+
+    /// What it writes to.
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.db
+    }
+
     fn follow_all(&mut self, entries: &[Recorded]) -> Result<(), RowError> {
         let from = self.entries;
         let fresh = entries.iter().skip_while(|recorded| recorded.entry < from);

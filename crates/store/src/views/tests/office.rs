@@ -28,9 +28,9 @@ pub(super) const NAMES: [(&str, &str); 5] = [
 ];
 
 /// An engine at work.
-pub(super) struct Office {
+pub(crate) struct Office {
     pub(super) folder: TempDir,
-    pub(super) engine: Engine,
+    pub(crate) engine: Engine,
     pub(super) views: Arc<SqliteViews>,
     pub(super) keys: Arc<SqliteKeys>,
     pub(super) clock: Arc<FakeClock>,
@@ -252,7 +252,7 @@ impl Office {
     }
 
     /// Stops; what is left lies in the folder.
-    pub(super) async fn close(self) -> TempDir {
+    pub(crate) async fn close(self) -> TempDir {
         self.running.stop().await;
         self.folder
     }

@@ -57,7 +57,7 @@ fn use_id(events: &[Event]) -> UseId {
     *use_id
 }
 
-async fn whole_life() -> Office {
+pub(crate) async fn whole_life() -> Office {
     let office = Office::open().await;
     let request = office
         .sends("ada", "edit-flow", "fix the rounding of supplier invoices")
