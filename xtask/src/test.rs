@@ -3,12 +3,22 @@
 //! A suite is in the table once its files exist. One whose tools can't be had here is skipped and says
 //! what is missing; on a build server (`CI=true`) a skipped suite fails the run.
 mod interop;
+mod long;
 mod suites;
 
-use crate::shell;
-use anyhow::{Result, bail};
-use std::time::{Duration, Instant};
+use crate::{shell, tree};
+use anyhow::{Context as _, Result, bail};
+use long::LONG;
+use std::{
+    fmt::Write as _,
+    fs,
+    process::Command,
+    time::{Duration, Instant},
+};
 use suites::SUITES;
+
+/// Where the whole runs are written down.
+const RUNS: &str = "docs/runs";
 
 /// One suite: its name, what it shows, the tools it needs, and how it runs.
 struct Suite {
@@ -30,19 +40,25 @@ pub(crate) fn list() {
     for suite in SUITES {
         shell::say(&format!("{:8} {}", suite.name, suite.shows));
     }
+    for suite in LONG {
+        shell::say(&format!("{:8} {} (with --all)", suite.name, suite.shows));
+    }
 }
 
-/// Runs the suites named in `only`, or all.
+/// Runs the suites named in `only`, or the ordinary ones; with `long` those that take long as well, and writes down what came of it.
 ///
 /// # Errors
 /// When a name is unknown, a suite fails, or, on a build server, one is skipped.
-pub(crate) fn run(only: &[String]) -> Result<()> {
+pub(crate) fn run(only: &[String], long: bool) -> Result<()> {
     if let Some(unknown) = only.iter().find(|name| !is_known(name)) {
         bail!("there is no suite `{unknown}`; `cargo xtask test --list` names them");
     }
     let mut told = Vec::new();
-    for suite in SUITES {
-        if !only.is_empty() && !only.iter().any(|name| name == suite.name) {
+    let suites = SUITES.iter().map(|suite| (suite, true));
+    let suites = suites.chain(LONG.iter().map(|suite| (suite, long)));
+    for (suite, unnamed) in suites {
+        let wanted = only.is_empty() && unnamed || only.iter().any(|name| name == suite.name);
+        if !wanted {
             continue;
         }
         shell::say(&format!("== {}: {}", suite.name, suite.shows));
@@ -50,11 +66,60 @@ pub(crate) fn run(only: &[String]) -> Result<()> {
         let outcome = outcome(suite);
         told.push((suite.name, outcome, now().saturating_duration_since(began)));
     }
+    if long {
+        write_down(&told)?;
+    }
     close(&told)
 }
 
 fn is_known(name: &str) -> bool {
-    SUITES.iter().any(|suite| suite.name == name)
+    let suites = SUITES.iter().chain(LONG);
+    suites.into_iter().any(|suite| suite.name == name)
+}
+
+/// Writes what came of a whole run, on which machine and at which revision, to a file named by the time.
+fn write_down(told: &[(&str, Outcome, Duration)]) -> Result<()> {
+    let asked = |program: &str, words: &[&str]| {
+        let said = shell::run_quietly(Command::new(program).args(words).current_dir(tree::root()));
+        said.map(|said| said.trim().to_owned())
+    };
+    let when = asked("date", &["-u", "+%Y-%m-%d-%H%M"])?;
+    let mut text = format!(
+        "# Run of {when} UTC\n\nRevision {}{}, on {} with {} processors.\n\n| suite | outcome | seconds |\n|---|---|---|\n",
+        asked("git", &["rev-parse", "HEAD"])?,
+        if asked("git", &["status", "--porcelain"])?.is_empty() {
+            ""
+        } else {
+            " with changes"
+        },
+        asked("uname", &["-srm"])?,
+        std::thread::available_parallelism().map_or(0, std::num::NonZero::get),
+    );
+    for (name, outcome, took) in told {
+        writeln!(
+            text,
+            "| {name} | {} | {} |",
+            outcome.words(),
+            took.as_secs()
+        )?;
+    }
+    let folder = tree::root().join(RUNS);
+    let file = folder.join(format!("{when}.md"));
+    fs::create_dir_all(&folder)
+        .and_then(|()| fs::write(&file, text))
+        .with_context(|| format!("`{}` could not be written", file.display()))?;
+    shell::say(&format!("written to {RUNS}/{when}.md"));
+    Ok(())
+}
+
+impl Outcome {
+    fn words(&self) -> String {
+        match self {
+            Self::Passed => "passed".to_owned(),
+            Self::Failed => "failed".to_owned(),
+            Self::Skipped(why) => format!("skipped: {why}"),
+        }
+    }
 }
 
 fn outcome(suite: &Suite) -> Outcome {
@@ -75,13 +140,17 @@ fn close(told: &[(&str, Outcome, Duration)]) -> Result<()> {
     let (mut passed, mut failed, mut skipped) = (0_usize, 0_usize, 0_usize);
     shell::say("");
     for (name, outcome, took) in told {
-        let (count, words) = match outcome {
-            Outcome::Passed => (&mut passed, "passed".to_owned()),
-            Outcome::Failed => (&mut failed, "failed".to_owned()),
-            Outcome::Skipped(why) => (&mut skipped, format!("skipped: {why}")),
+        let count = match outcome {
+            Outcome::Passed => &mut passed,
+            Outcome::Failed => &mut failed,
+            Outcome::Skipped(_) => &mut skipped,
         };
         *count = count.saturating_add(1);
-        shell::say(&format!("suite {name}: {words} ({} s)", took.as_secs()));
+        shell::say(&format!(
+            "suite {name}: {} ({} s)",
+            outcome.words(),
+            took.as_secs()
+        ));
     }
     shell::say(&format!(
         "{passed} passed, {failed} failed, {skipped} skipped"

@@ -13,6 +13,17 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("web", &["domain", "engine", "ledger"]),
     ("testkit", &["domain", "engine", "ledger", "policy"]),
     (
+        "hostile",
+        &[
+            "domain",
+            "policy",
+            "ledger",
+            "engine",
+            "connectors",
+            "gateway",
+        ],
+    ),
+    (
         "remit",
         &[
             "domain",
