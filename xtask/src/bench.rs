@@ -6,9 +6,11 @@ use crate::{install, shell, tree};
 use anyhow::{Context as _, Result, bail};
 use std::process::Command;
 
-/// A program of a room that measures.
+/// Compiles what needs real platforms.
+const REAL_PLATFORMS: &str = "remit/real-platforms";
+
+/// A program that measures.
 struct Bench {
-    room: &'static str,
     program: Program,
     aims: &'static [(&'static str, Aim)],
 }
@@ -54,7 +56,6 @@ impl std::fmt::Display for Aim {
 
 const BENCHES: &[Bench] = &[
     Bench {
-        room: "store",
         program: Program::Example("append_ratio"),
         aims: &[
             ("durable append, batch of 1", Aim::AtLeast(0.6)),
@@ -64,7 +65,6 @@ const BENCHES: &[Bench] = &[
         ],
     },
     Bench {
-        room: "policy",
         program: Program::Example("decide_ratio"),
         aims: &[
             ("decision in process", Aim::AtMost(1.3)),
@@ -72,7 +72,6 @@ const BENCHES: &[Bench] = &[
         ],
     },
     Bench {
-        room: "testkit",
         program: Program::Example("group_commit"),
         aims: &[
             ("decided and durable a second, 1 callers", Aim::Told),
@@ -82,12 +81,10 @@ const BENCHES: &[Bench] = &[
         ],
     },
     Bench {
-        room: "gateway",
         program: Program::Example("proxy_ratio"),
         aims: &[("gateway requests, recorded", Aim::AtLeast(0.5))],
     },
     Bench {
-        room: "remit",
         program: Program::OnPostgres("revoke_to_denied"),
         aims: &[
             ("revoke to denied, gateway", Aim::Under(10.0)),
@@ -145,22 +142,25 @@ impl Program {
     }
 }
 
+/// Builds the program and returns what it prints. The whole workspace is named each time: with one room alone cargo would choose
+/// other features of shared dependencies, and build them again.
 fn printed(bench: &Bench) -> Result<String> {
+    let whole = ["--quiet", "--locked", "--workspace", "--features"];
     let mut command = Command::new("cargo");
     command.current_dir(tree::root());
     match bench.program {
-        Program::Example(name) => command.args(["run", "--release", "--example", name]).args([
-            "--quiet",
-            "--locked",
-            "--package",
-            bench.room,
-        ]),
-        Program::OnPostgres(name) => command
-            .args(["bench", "--features", "real-platforms", "--bench", name])
-            .args(["--quiet", "--locked", "--package", bench.room])
-            .env("REMIT_TEST_PG_BIN", install::postgres()?),
-    };
-    shell::run_quietly(&mut command)
+        Program::Example(name) => {
+            command.args(["build", "--release", "--example", name]);
+            shell::run(command.args(whole).arg(REAL_PLATFORMS))?;
+            let built = tree::root().join("target/release/examples").join(name);
+            shell::run_quietly(&mut Command::new(built))
+        }
+        Program::OnPostgres(name) => {
+            command.args(["bench", "--bench", name]);
+            command.env("REMIT_TEST_PG_BIN", install::postgres()?);
+            shell::run_quietly(command.args(whole).arg(REAL_PLATFORMS))
+        }
+    }
 }
 
 fn measures(printed: &str) -> Result<Vec<Measure>> {
