@@ -2,7 +2,7 @@
 use crate::{
     api, assets,
     codes::Codes,
-    enforcement, guard,
+    enforcement, fresh, guard,
     live::Streams,
     log, pages,
     sessions::Sessions,
@@ -142,6 +142,7 @@ pub fn router(app: App) -> Router {
         .merge(api::router())
         .merge(log::router())
         .merge(enforcement::router())
+        .layer(middleware::from_fn(fresh::unless_known))
         .layer(middleware::map_response(api::problem::dress));
     Router::new()
         .merge(pages::router(&portal))

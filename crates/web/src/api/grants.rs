@@ -194,8 +194,10 @@ pub(crate) async fn list(
     Ok(Listed { items, next }.answer("/api/v1/grants", &query.join("&")))
 }
 
-#[utoipa::path(get, path = "/api/v1/grants/{number}", tag = "grants", params(("number" = String, Path)), responses(
+#[utoipa::path(get, path = "/api/v1/grants/{number}", tag = "grants", params(("number" = String, Path),
+    ("If-None-Match" = Option<String>, Header, description = "The ETag of what you have already")), responses(
     (status = 200, body = GrantOut),
+    (status = 304),
     (status = "4XX", body = Problem, content_type = "application/problem+json"),
     (status = "5XX", body = Problem, content_type = "application/problem+json")))]
 /// One grant.

@@ -222,7 +222,8 @@ pub(crate) async fn list(
     Ok(Listed { items, next }.answer("/api/v1/requests", &query.join("&")))
 }
 
-#[utoipa::path(get, path = "/api/v1/requests/{number}", tag = "requests", params(("number" = String, Path)), responses(
+#[utoipa::path(get, path = "/api/v1/requests/{number}", tag = "requests", params(("number" = String, Path),
+    ("If-None-Match" = Option<String>, Header, description = "The ETag of what you have already")), responses(
     (status = 200, body = RequestOut),
     (status = 304),
     (status = "4XX", body = Problem, content_type = "application/problem+json"),

@@ -294,6 +294,32 @@ async fn an_edit_names_what_it_was_based_on() {
 }
 
 #[tokio::test]
+async fn what_is_known_already_is_not_sent_again() {
+    let office = Office::open().await;
+    office.asked("edit-flow").await;
+    let read = async |known: &str| {
+        let headers = [("if-none-match", known)];
+        office
+            .api_with("ada", "GET", "/requests/R-1", &headers, None)
+            .await
+    };
+    let etag = read("\"older\"").await.header("etag").to_owned();
+    for known in [&etag, &format!("W/{etag}"), &format!("\"x\", {etag}"), "*"] {
+        let same = read(known).await;
+        assert_eq!((same.status.as_u16(), same.text.as_str()), (304, ""));
+        assert_eq!(same.header("etag"), etag);
+    }
+    let mut shorter = Office::ask("edit-flow");
+    shorter["duration_seconds"] = json!(1800);
+    let based_on = [("if-match", etag.as_str())];
+    office
+        .api_with("ada", "PUT", "/requests/R-1", &based_on, Some(shorter))
+        .await
+        .ok(200);
+    assert_eq!(read(&etag).await.ok(200)["revision"], 2);
+}
+
+#[tokio::test]
 async fn a_consent_binds_what_was_seen() {
     let office = Office::open().await;
     office.asked("edit-flow").await;
