@@ -427,4 +427,6 @@ pub struct Terms {
     pub review_within: Seconds,
     /// Most open requests of one person.
     pub open_requests_max: u32,
+    /// How long after they left the directory somebody is forgotten; `None`: only when the operator says so.
+    pub forget_after_leaving: Option<Seconds>,
 }

@@ -6,8 +6,9 @@ use crate::{
     grant::{CredentialKind, HoldReason},
     ids::{
         AccountId, ActionId, CredentialId, DelegationId, Digest, GatewayId, GrantId, GroupId,
-        PersonId, PlatformId, RequestId, TargetId, UseId,
+        LegalHoldId, PersonId, PlatformId, RequestId, TargetId, UseId,
     },
+    keeping::LegalHold,
     request::{Ask, Narrowing},
     text::Text,
     time::Timestamp,
@@ -217,6 +218,26 @@ pub enum Command {
     ReportWitnesses {
         /// What is new.
         report: WitnessReport,
+    },
+    /// Forget somebody: destroy the key of their words, for ever.
+    ErasePerson {
+        /// Whom.
+        person: PersonId,
+    },
+    /// The key was destroyed.
+    RecordErased {
+        /// Whose.
+        person: PersonId,
+    },
+    /// Keep words whatever the retention says; a hold of this name is replaced.
+    PlaceLegalHold {
+        /// Which words.
+        hold: LegalHold,
+    },
+    /// Keep them no longer.
+    LiftLegalHold {
+        /// Which hold.
+        hold: LegalHoldId,
     },
     /// Say whether a past use was what the purpose said.
     ReviewGrant {

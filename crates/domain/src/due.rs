@@ -4,6 +4,7 @@ use crate::{
     command::Command,
     grant::{Grant, GrantState},
     ids::GrantId,
+    keeping::{lapsed, next_lapse},
     quarantine::{Quarantine, unconfirmed},
     request::Request,
     state::State,
@@ -11,7 +12,7 @@ use crate::{
 };
 
 /// Commands of the broker itself that are due at `now`: ends of grants, then requests and alarms of reviews, then starts of
-/// grants.
+/// grants, then what is to be forgotten.
 pub fn due(state: &State, now: Timestamp) -> Vec<Command> {
     let (ends, starts): (Vec<_>, Vec<_>) = state
         .grants
@@ -28,7 +29,14 @@ pub fn due(state: &State, now: Timestamp) -> Vec<Command> {
         .map(|(_, grant)| Command::EscalateReview { grant });
     let ends = ends.into_iter().map(|next| next.command);
     let starts = starts.into_iter().map(|next| next.command);
-    ends.chain(requests).chain(reviews).chain(starts).collect()
+    let forgotten = lapsed(state, now).map(|person| Command::ErasePerson {
+        person: person.clone(),
+    });
+    ends.chain(requests)
+        .chain(reviews)
+        .chain(starts)
+        .chain(forgotten)
+        .collect()
 }
 
 /// The earliest instant at which [`due`] gives something.
@@ -42,6 +50,7 @@ pub fn next_due(state: &State) -> Option<Timestamp> {
         .map(|next| next.at)
         .chain(state.requests.values().map(request_next))
         .chain(alarms(state).map(|(at, _)| at))
+        .chain(next_lapse(state))
         .min()
 }
 

@@ -2,7 +2,7 @@
 //! the state, so whoever carries them out must be able to do them twice.
 use crate::{
     event::Alarm,
-    ids::{CredentialId, GrantId, RequestId},
+    ids::{CredentialId, GrantId, PersonId, RequestId},
 };
 
 /// Something to do outside. The order is the order of work: what takes power away goes before what gives it.
@@ -36,6 +36,11 @@ pub enum Effect {
         grant: GrantId,
         /// Which credential.
         credential: CredentialId,
+    },
+    /// Destroy the key of somebody's words.
+    Forget {
+        /// Whose.
+        person: PersonId,
     },
     /// Tell approvers, requester or holder that something waits for them or has happened.
     Notify(Notice),

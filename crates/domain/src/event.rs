@@ -4,10 +4,11 @@ use crate::{
     command::{Activity, Attempt, DirectoryChange, ReviewFinding, UseOutcome},
     grant::{CredentialKind, EndReason, GrantTerms, HoldReason},
     ids::{
-        AccountId, CredentialId, Digest, GrantId, PersonId, PlatformId, RequestId, RequestNumber,
-        UseId,
+        AccountId, CredentialId, Digest, GrantId, LegalHoldId, PersonId, PlatformId, RequestId,
+        RequestNumber, UseId,
     },
     impact::Impact,
+    keeping::LegalHold,
     request::{Ask, Consent, Narrowing, Turn},
     text::Text,
     time::Timestamp,
@@ -197,6 +198,14 @@ pub enum Event {
         to: Vec<PersonId>,
         again_at: Timestamp,
     },
+    /// Somebody is to be forgotten: nothing new is written about them, and their key is to be destroyed.
+    ErasureIntended { person: PersonId },
+    /// The key was destroyed: their words can be read by nobody any more.
+    PersonErased { person: PersonId },
+    /// Words must be kept.
+    LegalHoldPlaced { hold: LegalHold },
+    /// They need not be kept any longer.
+    LegalHoldLifted { hold: LegalHoldId },
     /// Somebody said it.
     GrantReviewed {
         grant: GrantId,

@@ -238,6 +238,7 @@ pub fn catalog() -> Catalog {
             start_ahead_max: Seconds::from_minutes(14 * 24 * 60),
             review_within: Seconds::from_minutes(3 * 24 * 60),
             open_requests_max: 5,
+            forget_after_leaving: Some(Seconds::from_minutes(30 * 24 * 60)),
         },
     }
 }

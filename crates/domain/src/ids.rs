@@ -120,6 +120,8 @@ slug_ids! {
     DelegationId;
     /// A registered enforcement point.
     GatewayId;
+    /// A legal hold.
+    LegalHoldId;
 }
 
 macro_rules! uuid_ids {

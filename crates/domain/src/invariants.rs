@@ -449,7 +449,7 @@ fn of(effect: &Effect) -> Option<CredentialId> {
         Effect::Remove { credential, .. }
         | Effect::Provision { credential, .. }
         | Effect::Renew { credential, .. } => Some(*credential),
-        Effect::Contain { .. } | Effect::Notify(_) => None,
+        Effect::Contain { .. } | Effect::Forget { .. } | Effect::Notify(_) => None,
     }
 }
 

@@ -25,6 +25,7 @@ pub mod ids;
 pub mod impact;
 #[cfg(test)]
 mod invariants;
+pub mod keeping;
 mod matching;
 pub mod overseeing;
 pub mod path;

@@ -63,7 +63,11 @@ pub fn question(state: &State, given: &Given, now: Timestamp) -> Option<PolicyQu
         | Command::RecordMissing { .. }
         | Command::EndUnconfirmed { .. }
         | Command::RecordReconciled { .. }
-        | Command::LiftQuarantine { .. } => None,
+        | Command::LiftQuarantine { .. }
+        | Command::ErasePerson { .. }
+        | Command::RecordErased { .. }
+        | Command::PlaceLegalHold { .. }
+        | Command::LiftLegalHold { .. } => None,
     }
 }
 

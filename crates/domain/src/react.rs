@@ -13,6 +13,10 @@ use crate::{
 };
 
 /// What must be done because of `event`, in the order of work; `state_after` is the state with the event folded in.
+#[expect(
+    clippy::too_many_lines,
+    reason = "one arm per event: the list is the point"
+)]
 pub fn react(state_after: &State, event: &Event) -> Vec<Effect> {
     let notice = |notice| vec![Effect::Notify(notice)];
     match event {
@@ -61,6 +65,11 @@ pub fn react(state_after: &State, event: &Event) -> Vec<Effect> {
         Event::AlarmRaised { alarm } => notice(Notice::of(alarm)),
         // what waited meanwhile is to be done now
         Event::QuarantineLifted { .. } => outstanding(state_after),
+        Event::ErasureIntended { person } if state_after.erasing.contains(person) => {
+            vec![Effect::Forget {
+                person: person.clone(),
+            }]
+        }
         Event::BundleAdopted { .. }
         | Event::BundleProposed { .. }
         | Event::DirectoryChanged { .. }
@@ -80,16 +89,24 @@ pub fn react(state_after: &State, event: &Event) -> Vec<Effect> {
         | Event::StraysFound { .. }
         | Event::StrayEnded { .. }
         | Event::CredentialMissing { .. }
-        | Event::PlatformReconciled { .. } => Vec::new(),
+        | Event::PlatformReconciled { .. }
+        | Event::ErasureIntended { .. }
+        | Event::PersonErased { .. }
+        | Event::LegalHoldPlaced { .. }
+        | Event::LegalHoldLifted { .. } => Vec::new(),
     }
 }
 
 /// Every effect that the state implies, in the order of work: what is to be done after a restart.
 pub fn outstanding(state: &State) -> Vec<Effect> {
+    let forget = state.erasing.iter().map(|person| Effect::Forget {
+        person: person.clone(),
+    });
     let mut effects: Vec<Effect> = state
         .grants
         .values()
         .flat_map(|grant| implied(state, grant))
+        .chain(forget)
         .collect();
     effects.sort();
     effects
@@ -106,6 +123,7 @@ pub fn is_outstanding(state: &State, effect: &Effect) -> bool {
             .grants
             .get(grant)
             .is_some_and(|grant| implied(state, grant).any(|implied| implied == *effect)),
+        Effect::Forget { person } => state.erasing.contains(person),
         Effect::Notify(_) => true,
     }
 }
@@ -198,6 +216,7 @@ mod tests {
             Effect::Contain { .. } => "contain".to_owned(),
             Effect::Provision { .. } => "provision".to_owned(),
             Effect::Renew { .. } => "renew".to_owned(),
+            Effect::Forget { .. } => "forget".to_owned(),
             Effect::Notify(Notice::Alarm(text)) => format!("alarm: {text}"),
             Effect::Notify(notice) => {
                 let name = format!("{notice:?}");

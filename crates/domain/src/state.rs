@@ -3,7 +3,8 @@ use crate::{
     catalog::Catalog,
     directory::Directory,
     grant::{Grant, GrantTerms},
-    ids::{Digest, GrantId, PersonId, PlatformId, PrivilegeId, RequestId, TargetId},
+    ids::{Digest, GrantId, LegalHoldId, PersonId, PlatformId, PrivilegeId, RequestId, TargetId},
+    keeping::LegalHold,
     quarantine::Quarantine,
     request::{History, Request},
     time::Timestamp,
@@ -36,6 +37,14 @@ pub struct State {
     pub activity_read: BTreeMap<PlatformId, String>,
     /// Nothing is given while there is one: this state comes from a copy that wasn't compared with the world yet.
     pub quarantine: Option<Quarantine>,
+    /// Who left the directory, and when; nobody who was erased.
+    pub departed: BTreeMap<PersonId, Timestamp>,
+    /// Whose key is to be destroyed.
+    pub erasing: BTreeSet<PersonId>,
+    /// Whose key was destroyed; their ids are not used again.
+    pub erased: BTreeSet<PersonId>,
+    /// Words that must be kept.
+    pub legal_holds: BTreeMap<LegalHoldId, LegalHold>,
     /// Requests numbered so far.
     pub requests_numbered: u64,
     /// Grants numbered so far.

@@ -49,10 +49,14 @@ fn name(event: &Event) -> &'static str {
         Event::CredentialMissing { .. } => "credential-missing",
         Event::PlatformReconciled { .. } => "platform-reconciled",
         Event::QuarantineLifted { .. } => "quarantine-lifted",
+        Event::ErasureIntended { .. } => "erasure-intended",
+        Event::PersonErased { .. } => "person-erased",
+        Event::LegalHoldPlaced { .. } => "legal-hold-placed",
+        Event::LegalHoldLifted { .. } => "legal-hold-lifted",
     }
 }
 
-const NAMES: usize = 39;
+const NAMES: usize = 43;
 
 fn golden() -> Vec<(String, String)> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/events");

@@ -147,7 +147,9 @@ fn credential_of(effect: &Effect) -> CredentialId {
         Effect::Remove { credential, .. }
         | Effect::Provision { credential, .. }
         | Effect::Renew { credential, .. } => *credential,
-        Effect::Contain { .. } | Effect::Notify(_) => unreachable!("not about a credential"),
+        Effect::Contain { .. } | Effect::Forget { .. } | Effect::Notify(_) => {
+            unreachable!("not about a credential")
+        }
     }
 }
 
@@ -224,7 +226,10 @@ impl Provisioning {
             Effect::Remove { credential, .. } => {
                 world.target.remove(credential);
             }
-            Effect::Renew { .. } | Effect::Contain { .. } | Effect::Notify(_) => {}
+            Effect::Renew { .. }
+            | Effect::Contain { .. }
+            | Effect::Forget { .. }
+            | Effect::Notify(_) => {}
         }
     }
 

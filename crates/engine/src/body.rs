@@ -191,6 +191,12 @@ mod tests {
             *self.0.lock().unwrap() += 1;
             Ok(PersonKey::from_bytes([7; 32]))
         }
+        fn erase(&self, _: &str, _: domain::time::Timestamp) -> Result<bool, ReadError> {
+            Ok(false)
+        }
+        fn erased(&self) -> Result<Vec<String>, ReadError> {
+            Ok(Vec::new())
+        }
     }
     struct Counting(Mutex<u8>);
     impl Random for Counting {

@@ -5,6 +5,7 @@ use domain::{
     command::Command,
     event::Event,
     ids::{Digest, GrantId, PlatformId},
+    keeping::LegalHold,
     time::Timestamp,
 };
 use ledger::leaf::{LEAF_VERSION, Leaf, LeafError};
@@ -93,11 +94,15 @@ pub fn kind(command: &Command) -> &'static str {
         Command::EndUnconfirmed { .. } => "end-unconfirmed",
         Command::RecordReconciled { .. } => "record-reconciled",
         Command::LiftQuarantine { .. } => "lift-quarantine",
+        Command::ErasePerson { .. } => "erase-person",
+        Command::RecordErased { .. } => "record-erased",
+        Command::PlaceLegalHold { .. } => "place-legal-hold",
+        Command::LiftLegalHold { .. } => "lift-legal-hold",
     }
 }
 
-/// What an entry is about: `request/<uuid>`, `grant/<uuid>`, `platform/<id>`, `directory`, `bundle`, `quarantine`, `log`; `request`
-/// alone for a request that was refused and so never got an id.
+/// What an entry is about: `request/<uuid>`, `grant/<uuid>`, `platform/<id>`, `person/<id>` (erasure), `legal-hold/<id>`,
+/// `directory`, `bundle`, `quarantine`, `log`; `request` alone for a request that was refused and so never got an id.
 pub fn stream(command: &Command, outcome: &Outcome) -> String {
     match command {
         Command::AdoptGenesis { .. }
@@ -105,6 +110,13 @@ pub fn stream(command: &Command, outcome: &Outcome) -> String {
         | Command::ConfirmBundle { .. } => "bundle".to_owned(),
         Command::ChangeDirectory { .. } => "directory".to_owned(),
         Command::ReportWitnesses { .. } => "log".to_owned(),
+        Command::ErasePerson { person } | Command::RecordErased { person } => {
+            format!("person/{person}")
+        }
+        Command::PlaceLegalHold {
+            hold: LegalHold { id, .. },
+        }
+        | Command::LiftLegalHold { hold: id } => format!("legal-hold/{id}"),
         Command::SubmitRequest { .. } => submitted(outcome),
         Command::EditRequest { request, .. }
         | Command::WithdrawRequest { request }
@@ -140,6 +152,19 @@ pub fn stream(command: &Command, outcome: &Outcome) -> String {
             grant_or_platform(activity.grant, &activity.platform)
         }
     }
+}
+
+/// The subjects whose key an entry with this outcome reports destroyed.
+pub fn erased(outcome: &Outcome) -> Vec<String> {
+    let events = match outcome {
+        Outcome::Done(events) => events.as_slice(),
+        Outcome::Refused(_) => &[],
+    };
+    let erased = events.iter().filter_map(|event| match event {
+        Event::PersonErased { person } => Some(person.to_string()),
+        _ => None,
+    });
+    erased.collect()
 }
 
 fn submitted(outcome: &Outcome) -> String {

@@ -5,7 +5,7 @@ use ledger::{
     body::{BodyError, SealedBody},
     digest::Digest,
     export::{BodyFile, BodyFileError, CHECKPOINT, blob_path, body_path},
-    leaf::{BodyRef, Leaf, LeafError},
+    leaf::{BodyRef, ERASED_FIELD, Leaf, LeafError},
     tile::{self, TileError, TileId, TileKind},
     tree::HashSource,
 };
@@ -14,11 +14,14 @@ use std::{collections::BTreeSet, io};
 /// The verifying key's file, for convenience only: whoever verifies brings the key from elsewhere.
 pub const VKEY: &str = "vkey";
 
+/// Entries looked through at a time.
+const READ_AT_ONCE: usize = 1_024;
+
 /// Whether people's words are written as they are stored, or opened.
 pub enum Words<'k> {
     /// Encrypted, as stored.
     Sealed,
-    /// Opened with the keys that still exist; what was erased stays sealed.
+    /// Opened with the keys that still exist.
     Opened(&'k dyn KeyStore),
 }
 
@@ -42,6 +45,8 @@ pub struct Exported {
     pub bodies: u64,
     /// Bodies among them that were opened.
     pub opened: u64,
+    /// Bodies of people whose key was destroyed: marked as such, and not written.
+    pub erased: u64,
     /// Blobs.
     pub blobs: u64,
 }
@@ -117,6 +122,7 @@ pub fn export(
         return Err(ExportError::Empty);
     }
     let mut export = Export {
+        erased: erased(reader, size)?,
         reader,
         words,
         out,
@@ -146,8 +152,34 @@ struct Export<'a> {
     reader: &'a dyn LogReader,
     words: &'a Words<'a>,
     out: Out<'a>,
+    erased: BTreeSet<String>,
     blobs: BTreeSet<Digest>,
     exported: Exported,
+}
+
+/// Everybody whose key the log reports destroyed. Only entries that may say so are decoded.
+fn erased(reader: &dyn LogReader, size: u64) -> Result<BTreeSet<String>, ExportError> {
+    let marker = format!("\"{ERASED_FIELD}\":[").into_bytes();
+    let (mut erased, mut from) = (BTreeSet::new(), 0);
+    while from < size {
+        let leaves = reader
+            .leaves(from, READ_AT_ONCE)
+            .map_err(ExportError::Read)?;
+        if leaves.is_empty() {
+            // told where the entries themselves are written
+            break;
+        }
+        for (entry, leaf) in (from..size).zip(&leaves) {
+            if !leaf.windows(marker.len()).any(|bytes| bytes == marker) {
+                continue;
+            }
+            let unreadable = |source| ExportError::Entry { entry, source };
+            let leaf = Leaf::decode(leaf).map_err(unreadable)?;
+            erased.extend(leaf.erased().map_err(unreadable)?);
+        }
+        from += leaves.len() as u64;
+    }
+    Ok(erased)
 }
 
 struct Nodes<'a>(&'a dyn LogReader);
@@ -207,6 +239,10 @@ impl Export<'_> {
             .body(&named.commitment)
             .map_err(ExportError::Read)?;
         let file = match body {
+            _ if self.erased.contains(&named.subject) => {
+                self.exported.erased += 1;
+                BodyFile::Erased(named)
+            }
             None => BodyFile::Missing(named),
             Some(body) => {
                 self.exported.bodies += 1;

@@ -200,6 +200,12 @@ pub enum Failed {
     /// A text could not be written.
     #[error("a text could not be written")]
     Body(#[source] TextError),
+    /// Words of somebody who was erased meanwhile.
+    #[error("`{person}` was erased: nothing new is written about them")]
+    Forgotten {
+        /// Who.
+        person: PersonId,
+    },
     /// A body isn't what it commits to.
     #[error("a sealed text is damaged")]
     Sealed(#[source] ledger::body::BodyError),

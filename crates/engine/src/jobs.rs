@@ -76,8 +76,8 @@ impl Jobs {
                 Effect::Remove { grant, credential } => (grant, credential, Task::Remove),
                 Effect::Provision { grant, credential } => (grant, credential, Task::Provision),
                 Effect::Renew { grant, credential } => (grant, credential, Task::Renew),
-                // a containment is due at once: the writer's timers see to it
-                Effect::Contain { .. } | Effect::Notify(_) => continue,
+                // a containment is due at once: the writer's timers see to it; keys are destroyed by whoever keeps them
+                Effect::Contain { .. } | Effect::Forget { .. } | Effect::Notify(_) => continue,
             };
             let slot = slots.entry((grant, credential)).or_insert(Slot {
                 task,

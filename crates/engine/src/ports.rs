@@ -183,6 +183,16 @@ pub trait KeyStore: Send + Sync {
     /// # Errors
     /// [`ReadError`] if the store can't be read or written, or the subject was erased.
     fn key_or(&self, subject: &str, fresh: PersonKey) -> Result<PersonKey, ReadError>;
+    /// Destroys the key of a subject for ever, durably, and says whether there was one. Doing it twice changes nothing.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the store can't be written: then the key may still be there.
+    fn erase(&self, subject: &str, at: Timestamp) -> Result<bool, ReadError>;
+    /// Every subject that was ever erased.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the store can't be read.
+    fn erased(&self) -> Result<Vec<String>, ReadError>;
 }
 
 /// Follows the log: a projection that can be thrown away and rebuilt.

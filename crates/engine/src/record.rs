@@ -33,6 +33,9 @@ pub struct Record {
     /// [`KeptAnswer::commitment`](crate::ports::KeptAnswer::commitment).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<Digest>,
+    /// Subjects whose key this entry reports destroyed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub erased: Vec<String>,
 }
 
 /// What followed from a command.

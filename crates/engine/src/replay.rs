@@ -258,6 +258,7 @@ fn compare(recorded: &Recorded, decision: Decision, same_engine: bool) -> Result
         bodies,
         blobs: _,
         answer: _,
+        erased,
     } = &recorded.record;
     same("person", &decision.person, person)?;
     same("verdict", &decision.verdict, verdict)?;
@@ -270,6 +271,7 @@ fn compare(recorded: &Recorded, decision: Decision, same_engine: bool) -> Result
     same("kind", &entry::kind(command), &recorded.kind.as_str())?;
     let stream = entry::stream(command, outcome);
     same("stream", &stream, &recorded.stream)?;
+    same("erased", &entry::erased(outcome), erased)?;
     listed_once(bodies)
 }
 

@@ -223,7 +223,11 @@ pub(crate) fn gives_power(events: &[Event]) -> bool {
         | Event::StraysFound { .. }
         | Event::StrayEnded { .. }
         | Event::CredentialMissing { .. }
-        | Event::PlatformReconciled { .. } => false,
+        | Event::PlatformReconciled { .. }
+        | Event::ErasureIntended { .. }
+        | Event::PersonErased { .. }
+        | Event::LegalHoldPlaced { .. }
+        | Event::LegalHoldLifted { .. } => false,
     })
 }
 

@@ -11,6 +11,7 @@ use domain::{
     acting::acting,
     actor::Actor,
     command::{Command, Given},
+    effect::Effect,
     precheck::{Precheck, precheck_with},
     refusal::Refused,
     request::Ask,
@@ -34,6 +35,8 @@ pub(crate) struct Shared {
     pub(crate) projected: watch::Sender<u64>,
     pub(crate) vault: Vault,
     pub(crate) jobs: Jobs,
+    /// Wakes whoever destroys keys.
+    pub(crate) forget: Notify,
     /// Wakes the writer.
     pub(crate) wake: Notify,
     entries: AtomicU64,
@@ -64,6 +67,11 @@ pub(crate) struct Parts {
 const SIGNALS_KEPT: usize = 1_024;
 
 impl Shared {
+    /// Takes up effects, to be worked on from now on.
+    pub(crate) fn begin(&self, effects: Vec<Effect>) {
+        self.jobs.add(effects, self.clock.monotonic_ms());
+    }
+
     pub(crate) fn new(parts: Parts) -> Self {
         Self {
             published: RwLock::new(parts.published),
@@ -77,6 +85,7 @@ impl Shared {
             projected: watch::channel(parts.projected).0,
             vault: Vault::default(),
             jobs: Jobs::default(),
+            forget: Notify::new(),
             wake: Notify::new(),
             entries: AtomicU64::new(parts.entries),
             running: AtomicBool::new(true),

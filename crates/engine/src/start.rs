@@ -5,6 +5,7 @@ use crate::{
     draft::Draft,
     entry::EntryError,
     fold::{check_signature, fold},
+    forgetting,
     handle::{Engine, Failed, Ports, Settings, Submission},
     inbox::{Inbox, LANE_LENGTH},
     ports::{Connector, ReadError},
@@ -122,6 +123,8 @@ pub struct Running {
     worker: Task,
     /// Compares the platforms with a restored copy; there is one in a quarantine only.
     reconciler: Option<Task>,
+    /// Destroys keys that are to be destroyed.
+    forgetting: Task,
     threads: Vec<thread::JoinHandle<()>>,
 }
 
@@ -142,12 +145,12 @@ impl Task {
     }
 }
 
-/// Starts what works in the targets: the worker, and in a quarantine the comparison.
+/// Starts what works beside the writer: the worker in the targets, in a quarantine the comparison, and whoever destroys keys.
 fn tasks(
     runtime: &tokio::runtime::Handle,
     engine: &Engine,
     connectors: BTreeMap<PlatformId, Arc<dyn Connector>>,
-) -> (Task, Option<Task>) {
+) -> (Task, Option<Task>, Task) {
     let connectors = Arc::new(connectors);
     let (stop_worker, stop_reconciler) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let worker = Worker {
@@ -167,7 +170,15 @@ fn tasks(
         ))),
         stop: stop_reconciler,
     });
-    (worker, reconciler)
+    let stop_forgetting = Arc::new(Notify::new());
+    let forgetting = Task {
+        handle: Some(runtime.spawn(forgetting::run(
+            engine.clone(),
+            Arc::clone(&stop_forgetting),
+        ))),
+        stop: stop_forgetting,
+    };
+    (worker, reconciler, forgetting)
 }
 
 impl Running {
@@ -177,6 +188,7 @@ impl Running {
             reconciler.stop().await;
         }
         std::mem::take(&mut self.worker).stop().await;
+        std::mem::take(&mut self.forgetting).stop().await;
         self.stop_writer.notify_one();
         let threads = std::mem::take(&mut self.threads);
         let joined = tokio::task::spawn_blocking(move || {
@@ -196,7 +208,12 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.stop_writer.notify_one();
-        for task in [Some(&self.worker), self.reconciler.as_ref()] {
+        let tasks = [
+            Some(&self.worker),
+            self.reconciler.as_ref(),
+            Some(&self.forgetting),
+        ];
+        for task in tasks {
             if let Some(handle) = task.and_then(|task| task.handle.as_ref()) {
                 handle.abort();
             }
@@ -258,8 +275,7 @@ impl Engine {
             copied,
             ports.connectors.keys().cloned().collect(),
         )?;
-        let effects = outstanding(&writer.state);
-        shared.jobs.add(effects, shared.clock.monotonic_ms());
+        shared.begin(outstanding(&writer.state));
         let projecting = Projecting {
             projector: ports.projector,
             shared: Arc::clone(&shared),
@@ -271,12 +287,13 @@ impl Engine {
             first,
             other,
         };
-        let (worker, reconciler) = tasks(&runtime, &engine, ports.connectors);
+        let (worker, reconciler, forgetting) = tasks(&runtime, &engine, ports.connectors);
         let running = Running {
             engine: engine.clone(),
             stop_writer,
             worker,
             reconciler,
+            forgetting,
             threads,
         };
         Ok((engine, running))

@@ -64,8 +64,12 @@ impl Timers {
     }
 }
 
+/// What is not done too early, and not on a clock in doubt: it gives power, or can't be undone.
 fn is_start(command: &Command) -> bool {
-    matches!(command, Command::ActivateGrant { .. })
+    matches!(
+        command,
+        Command::ActivateGrant { .. } | Command::ErasePerson { .. }
+    )
 }
 
 fn name(command: &Command) -> (&'static str, String) {

@@ -33,6 +33,7 @@ use domain::{
     effect::{Effect, Notice},
     event::Event,
     evolve::evolve,
+    keeping::is_forgotten,
     react::react,
     state::State,
     time::Timestamp,
@@ -210,6 +211,7 @@ impl Writer {
     ) -> Result<u64, Failed> {
         for body in &submission.bodies {
             body.check().map_err(Failed::Sealed)?;
+            self.still_remembered(&body.subject)?;
         }
         let brought = self.brought(&submission)?;
         if let Some(known) = &brought {
@@ -227,6 +229,14 @@ impl Writer {
             }
         }
         entered
+    }
+
+    /// Words that were sealed before somebody was erased must not come after it: their key is gone.
+    fn still_remembered(&self, subject: &str) -> Result<(), Failed> {
+        match subject.parse() {
+            Ok(person) if is_forgotten(&self.state, &person) => Err(Failed::Forgotten { person }),
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 
     /// The bundle that a command names, if its bytes came along and it is not known yet.
@@ -260,6 +270,7 @@ impl Writer {
         {
             return Err(Failed::ClockDoubtful { doubt });
         }
+        let erased = entry::erased(&decision.outcome);
         let recorded = Recorded {
             entry: draft.next_entry(),
             kind: entry::kind(&given.command).to_owned(),
@@ -290,6 +301,7 @@ impl Writer {
                     let kept = key.clone().kept(draft.next_entry());
                     entry::domain_digest(&kept.commitment())
                 }),
+                erased,
             },
         };
         let leaf = recorded
@@ -410,9 +422,13 @@ impl Writer {
             let _ = self.shared.signals.send(signal);
         }
         announce(&effects);
-        self.shared
-            .jobs
-            .add(effects, self.shared.clock.monotonic_ms());
+        if effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::Forget { .. }))
+        {
+            self.shared.forget.notify_one();
+        }
+        self.shared.begin(effects);
         // a projector that is behind, or gone, reads on from the log by itself
         let _ = self.projector.try_send(entries);
     }

@@ -12,6 +12,7 @@ use domain::{
 use engine::{
     Submission,
     export::{Exported, Words, export},
+    ports::KeyStore,
     replay::{ReplayError, Replayed, replay},
 };
 use ledger::{
@@ -121,7 +122,7 @@ async fn what_is_exported_from_a_live_log_verifies_and_replays() {
     assert_eq!(told.opened, 1);
     assert_eq!(verified(&opened).bodies_present, 1);
     assert!(shows(&opened));
-    world.ports.keys.erase("ada");
+    world.ports.keys.erase("ada", fixture::NOW).unwrap();
     let (erased, told) = exported(&world, &Words::Opened(&world.ports.keys));
     assert_eq!((told.bodies, told.opened), (1, 0));
     assert!(!shows(&erased), "an erased person's words are readable");

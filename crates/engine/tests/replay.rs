@@ -49,7 +49,7 @@ fn first(leaves: &[Leaf], kind: &str) -> usize {
         .unwrap_or_else(|| panic!("the story has no `{kind}` that was done"))
 }
 
-const KINDS: [&str; 29] = [
+const KINDS: [&str; 35] = [
     "adopt-genesis",
     "propose-bundle",
     "confirm-bundle",
@@ -78,7 +78,13 @@ const KINDS: [&str; 29] = [
     "begin-use",
     "finish-use",
     "record-activity",
+    "escalate-review",
+    "report-witnesses",
     "review-grant",
+    "erase-person",
+    "record-erased",
+    "place-legal-hold",
+    "lift-legal-hold",
 ];
 
 #[tokio::test]

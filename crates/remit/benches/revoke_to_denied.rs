@@ -14,7 +14,7 @@ mod support;
 use axum::{Json, Router, routing::get};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
-use support::{Home, Postgres, Served, ask_for_invoices, eventually};
+use support::{Home, Served, ask_for_invoices, eventually, postgres::Postgres};
 use tokio::net::TcpListener;
 
 const ROUNDS: usize = 100;

@@ -9,6 +9,7 @@ use crate::{
         doctor::Patient,
         evidence::EvidenceCommand,
         grant::GrantCommand,
+        keeping::{HoldCommand, PersonCommand},
         ledger::{Head, Proof},
         manual::Shell,
         quarantine::QuarantineCommand,
@@ -191,6 +192,24 @@ pub(crate) enum Command {
         /// What to do
         #[command(subcommand)]
         command: EvidenceCommand,
+        /// Where
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// People who left: take them out of the directory, forget them
+    Person {
+        /// What to do
+        #[command(subcommand)]
+        command: PersonCommand,
+        /// Where
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Words that must be kept, whatever the retention says
+    LegalHold {
+        /// What to do
+        #[command(subcommand)]
+        command: HoldCommand,
         /// Where
         #[command(flatten)]
         connection: Connection,

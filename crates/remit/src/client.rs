@@ -170,11 +170,19 @@ impl Client {
     /// # Errors
     /// As [`Client::get`].
     pub(crate) async fn post(&self, path: &[&str], body: &Value) -> Result<Value> {
+        self.write(Method::POST, path, body).await
+    }
+
+    /// Writes at an address of its own: `PUT` and `DELETE`, as carefully as [`Client::post`].
+    ///
+    /// # Errors
+    /// As [`Client::post`].
+    pub(crate) async fn write(&self, method: Method, path: &[&str], body: &Value) -> Result<Value> {
         let url = self.url(path)?;
         let key = key();
         let write = || {
             self.http
-                .post(url.clone())
+                .request(method.clone(), url.clone())
                 .header("idempotency-key", &key)
                 .json(body)
         };

@@ -6,7 +6,7 @@ mod support;
 
 use serde_json::json;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
-use support::{Home, Postgres, Served, ask_for_invoices, eventually};
+use support::{Home, Served, ask_for_invoices, eventually, postgres::Postgres};
 use tokio::sync::Mutex;
 
 const KILLS: usize = 50;

@@ -9,7 +9,11 @@ mod support;
 
 use serde_json::{Value, json};
 use std::fs;
-use support::{Home, Postgres, Served, ask_for_invoices, eventually, psql, remit, run};
+use support::{
+    Home, Served, ask_for_invoices, eventually,
+    postgres::{Postgres, psql},
+    remit, run,
+};
 
 const OPERATOR: &str = "an operator's token for this test";
 

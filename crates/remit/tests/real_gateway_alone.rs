@@ -21,10 +21,10 @@ use serde_json::{Value, json};
 use std::{
     convert::Infallible,
     fs,
-    process::{Child, Command, Stdio},
+    process::{Child, Command},
     time::Duration,
 };
-use support::{Home, Served, eventually, free_port, remit};
+use support::{Home, Served, eventually, free_port, hash_of, remit};
 use tokio::net::TcpListener;
 
 const TOKEN: &str = "the-token-of-the-enforcement-point";
@@ -111,19 +111,6 @@ impl Drop for Edge {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// What a token is known by in the server's configuration.
-fn hash_of(token: &str) -> String {
-    let mut hashing = remit()
-        .args(["token", "hash"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    std::io::Write::write_all(&mut hashing.stdin.take().unwrap(), token.as_bytes()).unwrap();
-    let hash = hashing.wait_with_output().unwrap().stdout;
-    String::from_utf8(hash).unwrap().trim().to_owned()
 }
 
 fn home() -> Home {

@@ -8,7 +8,10 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::{Home, Postgres, Served, ask_for_invoices, eventually, psql};
+use support::{
+    Home, Served, ask_for_invoices, eventually,
+    postgres::{Postgres, psql},
+};
 
 async fn granted(served: &Served, maker: &str, approvers: &[&str]) -> String {
     let sent = served

@@ -49,27 +49,6 @@ impl SqliteKeys {
         }))
     }
 
-    /// Destroys the key of a subject for ever, durably, and says whether there was one. Doing it twice changes nothing.
-    ///
-    /// # Errors
-    /// [`ReadError`] if the file can't be written: then the key may still be there.
-    pub fn erase(&self, subject: &str, at: Timestamp) -> Result<bool, ReadError> {
-        self.with("the person keys while erasing one", |db| {
-            let step = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let had_one = remove_key(&step, subject)?;
-            add_tombstone(&step, subject, at)?;
-            step.commit()?;
-            // the write-ahead file still holds the page with the key
-            let busy: bool =
-                db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
-            if busy {
-                let row = format!("the key of `{subject}` is removed, and may still be read from the file beside it");
-                return Err(RowError::inconsistent("person_key", row));
-            }
-            Ok(had_one)
-        })
-    }
-
     pub(crate) fn with<T>(
         &self,
         what: &'static str,
@@ -104,6 +83,36 @@ impl KeyStore for SqliteKeys {
                     Ok(fresh)
                 }
             }
+        })
+    }
+
+    fn erase(&self, subject: &str, at: Timestamp) -> Result<bool, ReadError> {
+        self.with("the person keys while erasing one", |db| {
+            let step = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let had_one = remove_key(&step, subject)?;
+            add_tombstone(&step, subject, at)?;
+            step.commit()?;
+            // the write-ahead file still holds the page with the key
+            let busy: bool =
+                db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+            if busy {
+                let row = format!("the key of `{subject}` is removed, and may still be read from the file beside it");
+                return Err(RowError::inconsistent("person_key", row));
+            }
+            Ok(had_one)
+        })
+    }
+
+    fn erased(&self) -> Result<Vec<String>, ReadError> {
+        self.with("the tombstones", |db| {
+            let mut statement = db.prepare_cached(
+                "SELECT
+                    tombstone.subject
+                FROM tombstone
+                ORDER BY tombstone.subject",
+            )?;
+            let subjects = statement.query_map([], |row| row.get(0))?;
+            Ok(subjects.collect::<rusqlite::Result<_>>()?)
         })
     }
 }

@@ -77,21 +77,20 @@ impl Random for SeededRandom {
 /// Keys in memory; clones see the same keys.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryKeys {
-    inner: Arc<Mutex<Keys>>,
+    inner: Arc<Mutex<Kept>>,
 }
 
 #[derive(Debug, Default)]
-struct Keys {
+struct Kept {
     keys: BTreeMap<String, PersonKey>,
     erased: BTreeSet<String>,
+    refusing: bool,
 }
 
 impl MemoryKeys {
-    /// Destroys a key for ever.
-    pub fn erase(&self, subject: &str) {
-        let mut inner = locked(&self.inner);
-        inner.keys.remove(subject);
-        inner.erased.insert(subject.to_owned());
+    /// From now on keys can't be destroyed, or can be again.
+    pub fn refuse_to_erase(&self, refusing: bool) {
+        locked(&self.inner).refusing = refusing;
     }
 }
 
@@ -113,6 +112,22 @@ impl KeyStore for MemoryKeys {
             .entry(subject.to_owned())
             .or_insert(fresh)
             .clone())
+    }
+
+    fn erase(&self, subject: &str, _: Timestamp) -> Result<bool, ReadError> {
+        let mut inner = locked(&self.inner);
+        if inner.refusing {
+            return Err(ReadError {
+                what: "a key",
+                source: "the disk is read-only".into(),
+            });
+        }
+        inner.erased.insert(subject.to_owned());
+        Ok(inner.keys.remove(subject).is_some())
+    }
+
+    fn erased(&self) -> Result<Vec<String>, ReadError> {
+        Ok(locked(&self.inner).erased.iter().cloned().collect())
     }
 }
 

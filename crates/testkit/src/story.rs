@@ -6,9 +6,11 @@ use domain::{
     command::{Activity, Attempt, Command, DirectoryChange, Given, ReviewFinding, UseOutcome},
     event::Event,
     fixture,
-    ids::{CredentialId, GrantId, UseId},
+    ids::{CredentialId, GrantId, PersonId, UseId},
+    keeping::{LegalHold, LegalScope},
     request::{Ask, RequestKind, Start},
     time::{Seconds, Timestamp},
+    witnessing::WitnessReport,
 };
 use engine::Submission;
 use policy::bundle::{hash, pack};
@@ -218,6 +220,8 @@ async fn emergency(world: &World) {
         comment: fixture::text("as the purpose said"),
     };
     world.refused(person("ada"), review.clone()).await;
+    // nobody reviews it in time
+    world.advance(4 * 24 * HOUR).await;
     world.done(person("mia"), review).await;
 }
 
@@ -238,8 +242,42 @@ async fn rules(world: &World) {
     world
         .done(world.gateway(), world.attempt(grant, session))
         .await;
-    let change = DirectoryChange::PersonRemoved(fixture::id("leo"));
+    let leo = || fixture::id("leo");
+    let change = DirectoryChange::PersonRemoved(leo());
     world
         .done(Actor::Operator, Command::ChangeDirectory { change })
+        .await;
+    forgotten(world, leo()).await;
+    let report = WitnessReport::TooFew {
+        answering: 1,
+        needed: 2,
+        silent: vec!["witness.example/w".to_owned()],
+    };
+    world
+        .done(Actor::System, Command::ReportWitnesses { report })
+        .await;
+}
+
+/// A legal hold, and somebody who is forgotten once it is lifted.
+async fn forgotten(world: &World, person: PersonId) {
+    let hold = LegalHold {
+        id: fixture::id("case-7"),
+        covers: LegalScope::Persons([person.clone()].into()),
+    };
+    let lift = Command::LiftLegalHold {
+        hold: hold.id.clone(),
+    };
+    let erase = Command::ErasePerson {
+        person: person.clone(),
+    };
+    let place = Command::PlaceLegalHold { hold };
+    world.done(Actor::Operator, place).await;
+    world.refused(Actor::Operator, erase.clone()).await;
+    world.done(Actor::Operator, lift).await;
+    world.done(Actor::Operator, erase).await;
+    world
+        .until("the key is destroyed", |world| {
+            world.state().erased.contains(&person)
+        })
         .await;
 }

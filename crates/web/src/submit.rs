@@ -93,7 +93,7 @@ pub(crate) async fn submit(portal: &Portal, wish: Wish) -> Result<Done, Trouble>
 fn failure(portal: &Portal, failed: &Failed) -> Trouble {
     let what = match failed {
         Failed::KeyReused => return Trouble::KeyReused,
-        Failed::Bundle(_) | Failed::Unrecordable(_) => {
+        Failed::Bundle(_) | Failed::Unrecordable(_) | Failed::Forgotten { .. } => {
             return Trouble::Unusable {
                 message: chain(failed),
             };

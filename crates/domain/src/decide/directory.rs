@@ -3,7 +3,7 @@
 use super::grant::suspension;
 use crate::{
     acting::operator_only, actor::Context, command::DirectoryChange, directory::Directory,
-    event::Event, ids::PersonId, refusal::Refused, state::State,
+    event::Event, ids::PersonId, keeping::is_forgotten, refusal::Refused, state::State,
 };
 
 pub(super) fn change(
@@ -14,6 +14,13 @@ pub(super) fn change(
     operator_only(&context.actor)?;
     if is_known(&state.directory, change) {
         return Err(Refused::Repeated);
+    }
+    if let DirectoryChange::Person { person, .. } = change
+        && is_forgotten(state, &person.id)
+    {
+        return Err(Refused::WasErased {
+            person: person.id.clone(),
+        });
     }
     let mut events = vec![Event::DirectoryChanged {
         change: change.clone(),

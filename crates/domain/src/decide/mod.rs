@@ -7,6 +7,7 @@ mod consent;
 mod directory;
 mod ending;
 pub mod grant;
+mod keeping;
 pub mod provision;
 pub(crate) mod quarantine;
 mod review;
@@ -168,6 +169,10 @@ fn by_domain(state: &State, command: &Command, context: &Context) -> Result<Vec<
         Command::RecordActivity { activity } => usage::activity(state, activity, context),
         Command::EscalateReview { grant } => review::escalate(state, *grant, context),
         Command::ReportWitnesses { report } => witnessing::report(report, context),
+        Command::ErasePerson { person } => keeping::erase(state, person, context),
+        Command::RecordErased { person } => keeping::erased(state, person, context),
+        Command::PlaceLegalHold { hold } => keeping::place(state, hold, context),
+        Command::LiftLegalHold { hold } => keeping::lift(state, hold, context),
         Command::ReviewGrant {
             grant,
             finding,

@@ -26,7 +26,9 @@ pub(super) fn passes(state: &State, command: &Command) -> Result<(), Refused> {
         | Command::ApproveRequest { .. }
         | Command::ActivateGrant { .. }
         | Command::ResumeGrant { .. }
-        | Command::IssueCredential { .. } => Err(barred(quarantine)),
+        | Command::IssueCredential { .. }
+        // it can't be undone, and a legal hold may have been placed after the copy was made
+        | Command::ErasePerson { .. } => Err(barred(quarantine)),
         // a use is refused by an event of its own
         Command::BeginUse { .. }
         // rules and people may have changed since the copy was made: they are to be put right before the quarantine is lifted
@@ -60,7 +62,10 @@ pub(super) fn passes(state: &State, command: &Command) -> Result<(), Refused> {
         | Command::RecordMissing { .. }
         | Command::EndUnconfirmed { .. }
         | Command::RecordReconciled { .. }
-        | Command::LiftQuarantine { .. } => Ok(()),
+        | Command::LiftQuarantine { .. }
+        | Command::RecordErased { .. }
+        | Command::PlaceLegalHold { .. }
+        | Command::LiftLegalHold { .. } => Ok(()),
     }
 }
 
@@ -119,7 +124,11 @@ fn gives(event: &Event, all: &[Event]) -> bool {
         | Event::StrayEnded { .. }
         | Event::CredentialMissing { .. }
         | Event::PlatformReconciled { .. }
-        | Event::QuarantineLifted { .. } => false,
+        | Event::QuarantineLifted { .. }
+        | Event::ErasureIntended { .. }
+        | Event::PersonErased { .. }
+        | Event::LegalHoldPlaced { .. }
+        | Event::LegalHoldLifted { .. } => false,
     }
 }
 

@@ -21,7 +21,7 @@ pub fn evolve(state: &mut State, event: &Event, at: Timestamp) {
         Event::BundleProposed { bundle, by } => {
             state.proposed = Some((*bundle, by.clone()));
         }
-        Event::DirectoryChanged { change } => directory::changed(&mut state.directory, change),
+        Event::DirectoryChanged { change } => directory::changed(state, change, at),
         Event::RequestSubmitted { .. } => request::submitted(state, event, at),
         Event::RequestEdited { .. } => request::edited(state, event),
         Event::RequestWithdrawn { request }
@@ -116,6 +116,14 @@ pub fn evolve(state: &mut State, event: &Event, at: Timestamp) {
         Event::StrayEnded { platform, name, .. } => quarantine::stray_ended(state, platform, name),
         Event::PlatformReconciled { platform } => quarantine::reconciled(state, platform, at),
         Event::QuarantineLifted { .. } => state.quarantine = None,
+        Event::ErasureIntended { person } => directory::erasure_intended(state, person),
+        Event::PersonErased { person } => directory::erased(state, person),
+        Event::LegalHoldPlaced { hold } => {
+            state.legal_holds.insert(hold.id.clone(), hold.clone());
+        }
+        Event::LegalHoldLifted { hold } => {
+            state.legal_holds.remove(hold);
+        }
         // told, not remembered: what it tells of is in the event beside it
         Event::AlarmRaised { .. }
         | Event::WitnessesAnswering { .. }

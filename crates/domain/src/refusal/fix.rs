@@ -23,6 +23,7 @@ impl Refused {
             | Self::NotQuarantined
             | Self::Confirmable { .. }
             | Self::Explained { .. }
+            | Self::NotBeingErased { .. }
             | Self::NoReviewDue => Vec::new(),
             Self::Quarantined { .. } => one(
                 "Wait until an operator has lifted the quarantine (`remit quarantine lift`); rights can be given back and taken away meanwhile.",
@@ -39,6 +40,17 @@ impl Refused {
             Self::DutyMissing { duty, .. } => {
                 one(format!("Ask somebody who holds the duty `{duty}`."))
             }
+            Self::StillInDirectory { person } => {
+                one(format!("Take `{person}` out of the directory first."))
+            }
+            Self::StillConcerned { .. } => one(
+                "Wait until it is closed, or have it withdrawn, ended or reviewed; then erase again.",
+            ),
+            Self::UnderLegalHold { hold, .. } => one(format!(
+                "Ask whoever placed the legal hold `{hold}` to lift it."
+            )),
+            Self::NoLegalHold { .. } => one("Name a legal hold that is in place."),
+            Self::WasErased { .. } => one("Give the person a new id."),
             Self::NoBundle => one("Ask the operator to adopt a bundle."),
             Self::BundleInForce => one("Propose another bundle; a second person confirms it."),
             Self::UnknownBundle => one("Ask the operator to load this bundle first."),

@@ -3,8 +3,8 @@ mod fix;
 mod teach;
 
 use crate::ids::{
-    AccountId, ConflictId, DutyId, GrantId, LessonId, PersonId, PlatformId, PrivilegeId,
-    QuestionId, RequestId, RiskControlId, SeatId, TargetId,
+    AccountId, ConflictId, DutyId, GrantId, LegalHoldId, LessonId, PersonId, PlatformId,
+    PrivilegeId, QuestionId, RequestId, RiskControlId, SeatId, TargetId,
 };
 use crate::time::{Seconds, Timestamp};
 
@@ -189,6 +189,22 @@ pub enum Refused {
     Policy { policies: Vec<String> },
     #[error("a policy could not be evaluated: {}", policies.join(", "))]
     PolicyFailed { policies: Vec<String> },
+    // keeping and forgetting
+    #[error("`{person}` is in the directory")]
+    StillInDirectory { person: PersonId },
+    #[error("the words of `{person}` are still needed: {}", needed_by.join(", "))]
+    StillConcerned {
+        person: PersonId,
+        needed_by: Vec<String>,
+    },
+    #[error("the words of `{person}` are kept by the legal hold `{hold}`")]
+    UnderLegalHold { person: PersonId, hold: LegalHoldId },
+    #[error("there is no legal hold `{hold}`")]
+    NoLegalHold { hold: LegalHoldId },
+    #[error("`{person}` is not being erased")]
+    NotBeingErased { person: PersonId },
+    #[error("`{person}` was erased")]
+    WasErased { person: PersonId },
     // bookkeeping
     #[error("this was recorded already")]
     Repeated,

@@ -253,6 +253,29 @@ impl Refused {
                 "policy-failed",
                 "A policy that can't be evaluated might have said no, so it counts as a no.",
             ),
+            Self::StillInDirectory { .. } => (
+                "still-in-directory",
+                "Whoever can still act leaves words behind that others must be able to read.",
+            ),
+            Self::StillConcerned { .. } => (
+                "still-concerned",
+                "Nobody is forgotten while others still decide on, take back or review what they were lent.",
+            ),
+            Self::UnderLegalHold { .. } => (
+                "legal-hold",
+                "What a court or an inquiry may ask for is not destroyed.",
+            ),
+            Self::NoLegalHold { .. } => {
+                ("known-hold", "Only a hold that was placed can be lifted.")
+            }
+            Self::NotBeingErased { .. } => (
+                "being-erased",
+                "That a key was destroyed is recorded once, after it was decided.",
+            ),
+            Self::WasErased { .. } => (
+                "erased",
+                "The id of somebody who was erased stays theirs in the log, so it is given to nobody else.",
+            ),
             Self::Repeated => ("repeated", "Each fact is recorded once."),
             Self::Quarantined { .. } | Self::NotQuarantined => (
                 "quarantine",

@@ -27,7 +27,12 @@ pub(super) fn terms(node: &Node<'_>) -> Option<Terms> {
     let start_ahead_max = within("start-ahead", 365);
     let review_within = within("review-within", 90);
     let open_requests_max = table.must("open-requests", |node| node.number(1, 1_000));
+    let forget_after_leaving = match table.find("forget-after-leaving") {
+        None => None,
+        Some(node) => Some(span(&node, Seconds(DAY), Seconds(3_650 * DAY))?),
+    };
     let terms = Terms {
+        forget_after_leaving,
         escalate_after: escalate_after?,
         expire_after: expire_after?,
         start_ahead_max: start_ahead_max?,

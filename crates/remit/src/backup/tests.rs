@@ -1,6 +1,7 @@
 //! Backups of a small real data folder, as they are and with every kind of damage.
 use super::*;
 use crate::{failure, ports::MachineRandom};
+use engine::ports::KeyStore as _;
 use std::{collections::BTreeMap, os::unix::fs::PermissionsExt as _};
 use tempfile::TempDir;
 

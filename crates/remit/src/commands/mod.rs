@@ -7,6 +7,7 @@ pub(crate) mod directory;
 pub(crate) mod doctor;
 pub(crate) mod evidence;
 pub(crate) mod grant;
+pub(crate) mod keeping;
 pub(crate) mod ledger;
 pub(crate) mod manual;
 pub(crate) mod quarantine;

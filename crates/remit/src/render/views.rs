@@ -274,6 +274,14 @@ pub(crate) static CHANGED_ROWS: View = View {
     none: "nothing is wrong",
 };
 
+/// Legal holds.
+pub(crate) static LEGAL_HOLDS: View = View {
+    id: "/id",
+    columns: &[text_at("LEGAL-HOLD", "/id"), text_at("PERSONS", "/persons")],
+    wide: &[],
+    none: "no legal hold",
+};
+
 /// That something was recorded.
 pub(crate) static DONE: View = View {
     id: "/entry",

@@ -5,7 +5,8 @@
 --   grant:   scheduled ---> active <---> held
 --                 \____________\__________\___> ending ---> closed
 --
--- Words of people are opened here, so a person who is erased is forgotten by making this file again.
+-- Words of people are opened here, and whose they are is noted: once such a person is erased, everything here is wiped and made
+-- again without their words.
 
 CREATE TABLE position (
     one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -17,6 +18,11 @@ CREATE TABLE position (
     -- 1 once the projector was closed in good order
     sound INTEGER NOT NULL CHECK (sound IN (0, 1))
 ) STRICT;
+
+-- whose words are somewhere in this file
+CREATE TABLE worded (
+    subject TEXT PRIMARY KEY
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE person (
     id TEXT PRIMARY KEY,

@@ -2,6 +2,7 @@
 //! they are made in a file without a name that is gone when it is closed.
 use super::{DataFile, Inspected, Progress, people::Kept, same};
 use crate::{OpenError, SqliteLog, SqliteProjector};
+use domain::time::Timestamp;
 use engine::{
     entry::EntryError,
     ports::{KeyStore, Projector, ReadError},
@@ -123,6 +124,14 @@ impl KeyStore for Fixed {
 
     fn key_or(&self, _: &str, _: PersonKey) -> Result<PersonKey, ReadError> {
         Err(only_read())
+    }
+
+    fn erase(&self, _: &str, _: Timestamp) -> Result<bool, ReadError> {
+        Err(only_read())
+    }
+
+    fn erased(&self) -> Result<Vec<String>, ReadError> {
+        Ok(self.0.tombstones.iter().cloned().collect())
     }
 }
 

@@ -126,7 +126,11 @@ fn texts(command: &Command) -> Vec<&Text> {
         | Command::RecordRemoved { .. }
         | Command::RecordRemovalFailed { .. }
         | Command::BeginUse { .. }
-        | Command::FinishUse { .. } => Vec::new(),
+        | Command::FinishUse { .. }
+        | Command::ErasePerson { .. }
+        | Command::RecordErased { .. }
+        | Command::PlaceLegalHold { .. }
+        | Command::LiftLegalHold { .. } => Vec::new(),
     }
 }
 

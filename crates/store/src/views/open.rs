@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use std::{fs, io, path::Path};
 
 /// Counts changes of what the projector writes. Raise it with every one of them: the file is then made again.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 pub(crate) const MIGRATIONS: &[&str] = &[include_str!("../../migrations/views/0001_views.sql")];
 
@@ -158,6 +158,41 @@ fn begin(db: &Connection) -> rusqlite::Result<()> {
         [VERSION],
     )
     .map(drop)
+}
+
+/// Wipes the whole file: what was in it is overwritten, and it begins again from the first entry.
+pub(super) fn wipe(db: &mut Connection) -> rusqlite::Result<()> {
+    db.execute_batch("PRAGMA secure_delete = ON; PRAGMA foreign_keys = OFF;")?;
+    db.flush_prepared_statement_cache();
+    let transaction = db.transaction()?;
+    for table in tables(&transaction)? {
+        transaction.execute_batch(&format!("DROP TABLE IF EXISTS \"{table}\""))?;
+    }
+    for migration in MIGRATIONS {
+        transaction.execute_batch(migration)?;
+    }
+    begin(&transaction)?;
+    transaction.commit()?;
+    db.execute_batch("PRAGMA foreign_keys = ON;")
+}
+
+/// Names of our own tables, those of the index first: dropping it drops the tables it keeps its words in.
+fn tables(db: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut statement = db.prepare(
+        "SELECT
+            sqlite_schema.name
+        FROM sqlite_schema
+        WHERE sqlite_schema.type = 'table'
+            AND sqlite_schema.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
+        ORDER BY sqlite_schema.sql NOT LIKE 'CREATE VIRTUAL%'",
+    )?;
+    statement.query_map([], |row| row.get(0))?.collect()
+}
+
+/// Drops what the write-ahead file still holds; `false` while a reader keeps it from being dropped.
+pub(super) fn drop_log(db: &Connection) -> rusqlite::Result<bool> {
+    let busy: bool = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+    Ok(!busy)
 }
 
 /// Notes that the file was left in good order, or is in use.

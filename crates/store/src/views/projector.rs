@@ -21,6 +21,8 @@ pub struct SqliteProjector {
     db: Connection,
     entries: u64,
     sources: Sources,
+    /// What was wiped may still be read from the write-ahead file.
+    leftovers: bool,
     /// Whether every write so far went well: only then may the next start trust the file without looking through it.
     sound: bool,
 }
@@ -56,6 +58,7 @@ impl SqliteProjector {
             db,
             entries,
             sources,
+            leftovers: false,
             sound: true,
         })
     }
@@ -79,6 +82,7 @@ impl SqliteProjector {
                 keys,
                 catalogs: BTreeMap::new(),
             },
+            leftovers: false,
             sound: true,
         })
     }
@@ -88,8 +92,39 @@ impl SqliteProjector {
         &self.db
     }
 
+    /// Whether this file tells words of somebody whom one of these entries reports as erased.
+    fn holds_words_of_the_erased(&self, entries: &[Recorded]) -> Result<bool, RowError> {
+        let fresh = entries
+            .iter()
+            .filter(|recorded| recorded.entry >= self.entries);
+        let mut statement = self.db.prepare_cached(
+            "SELECT
+                worded.subject
+            FROM worded
+            WHERE worded.subject = ?1",
+        )?;
+        for subject in fresh.flat_map(|recorded| &recorded.record.erased) {
+            if statement.exists([subject])? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     fn follow_all(&mut self, entries: &[Recorded]) -> Result<(), RowError> {
+        if self.holds_words_of_the_erased(entries)? {
+            open::wipe(&mut self.db)?;
+            self.entries = 0;
+            self.leftovers = true;
+        }
+        if self.leftovers {
+            self.leftovers = !open::drop_log(&self.db)?;
+        }
         let from = self.entries;
+        if entries.first().is_none_or(|first| first.entry > from) {
+            // wiped: whoever hands over entries reads on from where this is
+            return Ok(());
+        }
         let fresh = entries.iter().skip_while(|recorded| recorded.entry < from);
         let transaction = self.db.transaction()?;
         let mut to = from;
@@ -152,7 +187,17 @@ pub(super) struct Step<'a> {
 impl Step<'_> {
     /// The words of a text of this entry; `None` once their person is erased.
     pub(super) fn words(&self, text: &Text) -> Result<Option<String>, RowError> {
-        self.sources.words(self.recorded, text)
+        let Some((subject, words)) = self.sources.words(self.recorded, text)? else {
+            return Ok(None);
+        };
+        self.db
+            .prepare_cached(
+                "INSERT INTO worded (subject)
+                VALUES (?1)
+                ON CONFLICT (subject) DO NOTHING",
+            )?
+            .execute([subject])?;
+        Ok(Some(words))
     }
 
     /// The events of this entry.
@@ -248,6 +293,10 @@ fn apply(step: &Step<'_>, event: &Event) -> Result<(), RowError> {
         | Event::AlarmRaised { .. }
         | Event::WitnessesAnswering { .. }
         | Event::ReviewEscalated { .. }
+        | Event::ErasureIntended { .. }
+        | Event::PersonErased { .. }
+        | Event::LegalHoldPlaced { .. }
+        | Event::LegalHoldLifted { .. }
         | Event::CredentialFailed { .. }
         | Event::CredentialRemovalIntended { .. }
         | Event::CredentialRemovalFailed { .. }

@@ -21,12 +21,12 @@ pub(super) struct Sources {
 }
 
 impl Sources {
-    /// The words of a text of `recorded`; `None` once their person is erased.
-    pub(super) fn words(
+    /// Whose a text of `recorded` is, and its words; `None` once their person is erased.
+    pub(super) fn words<'r>(
         &self,
-        recorded: &Recorded,
+        recorded: &'r Recorded,
         text: &Text,
-    ) -> Result<Option<String>, RowError> {
+    ) -> Result<Option<(&'r str, String)>, RowError> {
         let named = recorded
             .record
             .bodies
@@ -46,7 +46,7 @@ impl Sources {
             return Err(RowError::inconsistent("body", row));
         };
         ledger::body::open(&key, &body)
-            .map(Some)
+            .map(|words| Some((named.subject.as_str(), words)))
             .map_err(|error| RowError::inconsistent("body", error.to_string()))
     }
 

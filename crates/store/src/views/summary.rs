@@ -14,6 +14,7 @@ use domain::{
     event::Event,
     grant::{CredentialKind, HoldReason},
     ids::{Digest, PersonId},
+    keeping::LegalScope,
     request::{Ask, RequestKind},
     witnessing::WitnessReport,
 };
@@ -107,6 +108,24 @@ impl Line<'_> {
                 short(bundle)
             )),
             Command::ChangeDirectory { change } => self.directory(change),
+            Command::ErasePerson { person } => Ok(format!(
+                "{} that `{person}` is forgotten",
+                self.t("decided", "decide")
+            )),
+            Command::RecordErased { person } => Ok(format!(
+                "{} the key of the words of `{person}`",
+                self.t("destroyed", "destroy")
+            )),
+            Command::PlaceLegalHold { hold } => Ok(format!(
+                "{} the legal hold `{}` on {}",
+                self.t("placed", "place"),
+                hold.id,
+                held(&hold.covers)
+            )),
+            Command::LiftLegalHold { hold } => Ok(format!(
+                "{} the legal hold `{hold}`",
+                self.t("lifted", "lift")
+            )),
             Command::SubmitRequest { ask } => Ok(self.ask(ask)),
             command => match self.about_request(command)? {
                 Some(deed) => Ok(deed),
@@ -528,6 +547,16 @@ fn witnesses(report: &WitnessReport) -> String {
         }
         WitnessReport::Contradicted { witness, found } => {
             format!("Alarm: the witness `{witness}` contradicts the log: {found}")
+        }
+    }
+}
+
+fn held(scope: &LegalScope) -> String {
+    match scope {
+        LegalScope::Everybody => "everybody's words".to_owned(),
+        LegalScope::Persons(persons) => {
+            let named: Vec<String> = persons.iter().map(|id| format!("`{id}`")).collect();
+            format!("the words of {}", named.join(", "))
         }
     }
 }

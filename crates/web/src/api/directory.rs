@@ -1,26 +1,18 @@
 //! Changes of the directory, by whoever runs the server: one fact at a time, each on record.
-use super::{
-    bundles::answer,
-    extract::{Sent, Strict},
-    problem::Problem,
-    quarantine::must_operate,
-    wire::DoneOut,
-};
+use super::{bundles::answer, extract::Operated, problem::Problem, wire::DoneOut};
 use crate::{
     app::{Portal, Shared},
     submit::{Wish, submit},
     trouble::Trouble,
     words::read_time,
 };
-use axum::{
-    extract::{FromRequest, Request, State},
-    response::Response,
-};
+use axum::{extract::State, response::Response};
 use domain::{
     actor::Actor,
     command::{Command, DirectoryChange},
     directory::{Account, Delegation, Group, Member, Person, Standing},
     ids::{AccountId, DelegationId, DutyId, GroupId, JobRole, LessonId, PersonId, TeamId},
+    keeping::is_forgotten,
     time::Timestamp,
 };
 use engine::chain;
@@ -145,6 +137,15 @@ fn time(portal: &Portal, name: &str, text: &str) -> Result<Timestamp, Trouble> {
 }
 
 fn person(portal: &Portal, given: PersonIn) -> Result<(DirectoryChange, Vec<SealedBody>), Trouble> {
+    if portal
+        .app
+        .engine
+        .read(|state| is_forgotten(state, &given.id))
+    {
+        return Err(Trouble::Unusable {
+            message: format!("`{}` was erased: give the person a new id", given.id),
+        });
+    }
     let mut writer = portal.app.engine.body_writer(given.id.as_str());
     let mut sealed = |raw: Option<String>| {
         raw.map(|raw| writer.write(&raw, NAME_CHARS_MAX))
@@ -225,15 +226,9 @@ fn change_of(
 /// Puts one change of the directory on record; with an operator's token.
 pub(crate) async fn change(
     State(portal): State<Shared>,
-    request: Request,
+    Operated { body, key }: Operated<ChangeIn>,
 ) -> Result<Response, Trouble> {
-    let (parts, body) = request.into_parts();
-    must_operate(&portal, &parts.headers)?;
-    let sent = Sent::of(&parts)?;
-    let strict: Strict<ChangeIn> =
-        Strict::from_request(Request::from_parts(parts, body), &portal).await?;
-    let key = sent.key("operator", &strict.bytes)?;
-    let (change, bodies) = change_of(&portal, strict.body)?;
+    let (change, bodies) = change_of(&portal, body)?;
     let wish = Wish {
         bodies,
         ..Wish::plain(Actor::Operator, Command::ChangeDirectory { change }, key)

@@ -24,6 +24,7 @@ mod evidence;
 mod extract;
 mod grants;
 mod interventions;
+mod keeping;
 mod me;
 mod paging;
 mod precheck;
@@ -117,6 +118,9 @@ fn described() -> OpenApiRouter<Shared> {
         .routes(routes!(directory::change))
         .routes(routes!(quarantine::quarantine))
         .routes(routes!(quarantine::lift))
+        .routes(routes!(keeping::erase))
+        .routes(routes!(keeping::holds))
+        .routes(routes!(keeping::place, keeping::lift))
 }
 
 /// The API's routes, and its description at `/api/v1/openapi.json`.

@@ -1,13 +1,12 @@
 //! The quarantine of a restored copy: how far its comparison with the targets is, and how an operator lifts it.
 use super::{
     bundles::answer,
-    extract::{Sent, Strict},
+    extract::{Sent, Strict, must_operate},
     problem::Problem,
     wire::DoneOut,
 };
 use crate::{
-    app::{Portal, Shared},
-    guard,
+    app::Shared,
     submit::{Wish, seal, submit},
     trouble::Trouble,
     words::rfc3339,
@@ -49,24 +48,6 @@ pub(crate) struct QuarantineOut {
 #[serde(deny_unknown_fields)]
 pub(crate) struct LiftIn {
     reason: String,
-}
-
-/// Passes for whoever brings an operator's token.
-///
-/// # Errors
-/// [`Trouble::SignedOut`] for everybody else.
-pub(super) fn must_operate(portal: &Portal, headers: &HeaderMap) -> Result<(), Trouble> {
-    let token = guard::bearer(headers).ok_or(Trouble::SignedOut)?;
-    let known = portal
-        .app
-        .operator_tokens
-        .iter()
-        .any(|hash| hash.admits(token));
-    if known {
-        Ok(())
-    } else {
-        Err(Trouble::SignedOut)
-    }
 }
 
 #[utoipa::path(get, path = "/api/v1/quarantine", tag = "quarantine", responses(

@@ -3,6 +3,7 @@ mod api;
 mod emergency;
 mod forms;
 mod hostile;
+mod keeping;
 mod live;
 mod log;
 mod matrix;

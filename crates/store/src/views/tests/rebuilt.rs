@@ -505,7 +505,7 @@ fn an_erased_person_is_forgotten_by_making_the_projections_anew() {
     };
     let found = |file: &Path| SqliteViews::open(file).unwrap().count(&query).unwrap();
     assert_eq!(found(&file), 3);
-    ports.keys.erase("ada");
+    ports.keys.erase("ada", fixture::NOW).unwrap();
     let again = folder.path().join("again.db");
     at_once(&ports, &again);
     assert_eq!(found(&again), 1);

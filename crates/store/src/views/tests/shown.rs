@@ -14,7 +14,7 @@ use domain::{
 };
 use engine::{
     Answer,
-    ports::Projector,
+    ports::{KeyStore, Projector},
     views::{
         ConsentRow, EvidenceQuery, GrantFilter, GrantRow, GrantStanding, HourRow, Page, Paged,
         PersonRow, RequestFilter, RequestRow, RequestStanding, ReviewStanding, TurnRow, UseRow,
