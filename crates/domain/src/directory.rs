@@ -86,7 +86,7 @@ pub struct Delegation {
 }
 
 /// Everything known about people.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Directory {
     /// By id.
     pub persons: BTreeMap<PersonId, Person>,

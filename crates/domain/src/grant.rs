@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is lent, to whom, on whose word.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grant {
     /// Its terms.
     pub terms: GrantTerms,
@@ -65,7 +65,7 @@ pub struct GrantTerms {
 }
 
 /// Where a grant stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum GrantState {
     /// Agreed, not begun.
     Scheduled {
@@ -130,7 +130,7 @@ pub enum EndReason {
 }
 
 /// Something issued under a grant.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Credential {
     /// Which.
     pub id: CredentialId,
@@ -158,7 +158,7 @@ pub enum CredentialKind {
 }
 
 /// Where a credential stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CredentialState {
     /// It is about to be made; it may exist in the target.
     Intended,

@@ -8,10 +8,11 @@ use crate::{
     state::State,
     time::Timestamp,
 };
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Nothing is given while there is one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quarantine {
     /// How many entries the log had when it was copied.
     pub copied: u64,
@@ -22,7 +23,7 @@ pub struct Quarantine {
 }
 
 /// How far the comparison of one platform with the copy is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Comparison {
     /// It goes on; these are in the platform, the copy can't explain them, and they are being ended.
     Open {

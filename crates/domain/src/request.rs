@@ -58,7 +58,7 @@ pub enum RequestKind {
 }
 
 /// A request nobody has finished.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
     /// Which.
     pub id: RequestId,
@@ -161,7 +161,7 @@ pub struct OpenSeat {
 }
 
 /// A person's record with the broker: what impact and rules read of the past.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct History {
     /// Grants that were activated, by privilege.
     pub held: BTreeMap<PrivilegeId, u32>,

@@ -9,17 +9,25 @@ use crate::{
     request::{History, Request},
     time::Timestamp,
 };
+use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
-/// The state of all open work.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// Counts the forms that the serialised state has had. Raise it whenever that form changes, or what some event makes of a state: a
+/// snapshot of another layout is not used.
+pub const LAYOUT: u32 = 1;
+
+/// The state of all open work. It is serialised for snapshots only, which are thrown away when its form changes; it holds no
+/// words of anybody, as the leaves of the log hold none.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
     /// Who is who.
     pub directory: Directory,
-    /// Catalogs of known bundles. They are inputs, not events: the engine teaches them before a bundle is adopted.
+    /// Catalogs of known bundles. They are inputs, not events: the engine teaches them before a bundle is adopted, and again
+    /// after the state was read from a snapshot.
+    #[serde(skip)]
     pub catalogs: BTreeMap<Digest, Arc<Catalog>>,
     /// The bundle in force.
     pub bundle: Option<Digest>,
@@ -52,7 +60,7 @@ pub struct State {
 }
 
 /// A review that somebody must give.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReviewDue {
     /// Whose use.
     pub holder: PersonId,

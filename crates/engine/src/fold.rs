@@ -1,4 +1,4 @@
-//! Reading the log at the start: hashed again, compared with its signed head, folded into the state.
+//! Reading the log: hashed again, compared with its signed head, folded into the state.
 use crate::{
     entry::{EntryError, ledger_digest},
     ports::{Head, LogReader},
@@ -31,48 +31,87 @@ pub(crate) fn check_signature(head: &Head, signer: &Signer) -> Result<(), StartE
     }
 }
 
-/// What the log says, from its first entry to its last.
-pub(crate) struct Folded {
+/// What the log says, from its first entry to some later one.
+#[derive(Clone, Default)]
+pub(crate) struct Fold {
     pub(crate) tree: Tree,
     pub(crate) state: State,
     pub(crate) rules: Rules,
+    /// Instant of the last entry.
     pub(crate) newest: Option<Timestamp>,
 }
 
-/// Folds the log into the state, and the tree from the bytes themselves: a changed entry is found before anything is decided.
-pub(crate) fn fold(reader: &dyn LogReader, head: &Head) -> Result<Folded, StartError> {
-    let mut folded = Folded {
-        tree: Tree::new(),
-        state: State::default(),
-        rules: Rules::default(),
-        newest: None,
-    };
-    while folded.tree.size() < head.tree.size {
-        let leaves = reader
-            .leaves(folded.tree.size(), READ_AT_ONCE)
-            .map_err(StartError::Read)?;
-        if leaves.is_empty() {
-            return Err(StartError::Damaged {
-                what: format!(
-                    "it should have {} entries and ends at {}",
-                    head.tree.size,
-                    folded.tree.size()
-                ),
-            });
-        }
-        for leaf in leaves {
-            let entry = folded.tree.size();
-            folded.tree.append(&leaf);
-            let recorded = read(entry, &leaf)?;
-            remember(&mut folded, &recorded, reader)?;
+impl Fold {
+    /// Folds the log from here to its head, and the tree from the bytes themselves: a changed entry is found before anything is
+    /// decided.
+    pub(crate) fn until_head(
+        mut self,
+        reader: &dyn LogReader,
+        head: &Head,
+    ) -> Result<Self, StartError> {
+        self.read_on(reader, head.tree.size, |_| true)?;
+        if self.tree.head() == head.tree {
+            Ok(self)
+        } else {
+            Err(StartError::Damaged {
+                what: "its entries do not hash to its signed head".to_owned(),
+            })
         }
     }
-    if folded.tree.head() == head.tree {
-        Ok(folded)
-    } else {
-        Err(StartError::Damaged {
-            what: "its entries do not hash to its signed head".to_owned(),
-        })
+
+    /// Folds further entries, up to `size` of them in all, or to the first that is not `wanted`. Whether all were.
+    pub(crate) fn read_on(
+        &mut self,
+        reader: &dyn LogReader,
+        size: u64,
+        mut wanted: impl FnMut(&Recorded) -> bool,
+    ) -> Result<bool, StartError> {
+        while self.tree.size() < size {
+            let left = usize::try_from(size - self.tree.size()).unwrap_or(READ_AT_ONCE);
+            let leaves = reader
+                .leaves(self.tree.size(), left.min(READ_AT_ONCE))
+                .map_err(StartError::Read)?;
+            if leaves.is_empty() {
+                return Err(StartError::Damaged {
+                    what: format!(
+                        "it should have {size} entries and ends at {}",
+                        self.tree.size()
+                    ),
+                });
+            }
+            for leaf in leaves {
+                let recorded = read(self.tree.size(), &leaf)?;
+                if !wanted(&recorded) {
+                    return Ok(false);
+                }
+                self.tree.append(&leaf);
+                self.remember(&recorded, reader)?;
+            }
+        }
+        Ok(true)
+    }
+
+    fn remember(&mut self, recorded: &Recorded, reader: &dyn LogReader) -> Result<(), StartError> {
+        self.newest = Some(recorded.at);
+        let Outcome::Done(events) = &recorded.record.outcome else {
+            return Ok(());
+        };
+        if let Some(bundle) = rules::brought(&recorded.record.command)
+            && !self.rules.knows(bundle)
+        {
+            let entry = recorded.entry;
+            let packed = reader
+                .blob(&ledger_digest(bundle))
+                .map_err(StartError::Read)?
+                .ok_or(StartError::BundleMissing { entry, bundle })?;
+            let known =
+                Rules::read(&packed).map_err(|source| StartError::Bundle { bundle, source })?;
+            self.rules.learn(&mut self.state, &known);
+        }
+        for event in events {
+            evolve(&mut self.state, event, recorded.at);
+        }
+        Ok(())
     }
 }
 
@@ -81,30 +120,4 @@ fn read(entry: u64, bytes: &[u8]) -> Result<Recorded, StartError> {
     let leaf = serde_json::from_slice(bytes)
         .map_err(|source| StartError::Entry(EntryError::Record { entry, source }))?;
     Recorded::from_leaf(entry, leaf).map_err(StartError::Entry)
-}
-
-fn remember(
-    folded: &mut Folded,
-    recorded: &Recorded,
-    reader: &dyn LogReader,
-) -> Result<(), StartError> {
-    folded.newest = Some(recorded.at);
-    let Outcome::Done(events) = &recorded.record.outcome else {
-        return Ok(());
-    };
-    if let Some(bundle) = rules::brought(&recorded.record.command)
-        && !folded.rules.knows(bundle)
-    {
-        let entry = recorded.entry;
-        let packed = reader
-            .blob(&ledger_digest(bundle))
-            .map_err(StartError::Read)?
-            .ok_or(StartError::BundleMissing { entry, bundle })?;
-        let known = Rules::read(&packed).map_err(|source| StartError::Bundle { bundle, source })?;
-        folded.rules.learn(&mut folded.state, &known);
-    }
-    for event in events {
-        evolve(&mut folded.state, event, recorded.at);
-    }
-    Ok(())
 }

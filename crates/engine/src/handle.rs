@@ -3,7 +3,7 @@ use crate::{
     body::{BodyWriter, TextError},
     ports::{
         Clock, Connector, GrantSignal, KeptAnswer, KeyStore, LogReader, LogWriter, OneTimeSecret,
-        Projector, Random, ReadError,
+        Projector, Random, ReadError, Snapshots,
     },
     record::Refusal,
     rules::{BundleError, goes_first},
@@ -55,6 +55,7 @@ pub struct Ports {
     pub keys: Arc<dyn KeyStore>,
     pub projector: Box<dyn Projector>,
     pub views: Arc<dyn Views>,
+    pub snapshots: Arc<dyn Snapshots>,
     pub connectors: BTreeMap<PlatformId, Arc<dyn Connector>>,
 }
 
@@ -74,6 +75,8 @@ pub struct Settings {
     pub bundle: policy::bundle::BundleFiles,
     /// Written into every entry.
     pub engine_version: String,
+    /// How many entries come between two snapshots: [`SNAPSHOT_EVERY`](crate::SNAPSHOT_EVERY).
+    pub snapshot_every: u64,
 }
 
 impl fmt::Debug for Settings {
@@ -223,6 +226,8 @@ pub struct Health {
     pub entries: u64,
     /// Entries that the projections have followed.
     pub projected: u64,
+    /// Entries that were taken on the word of a snapshot at the start and not read again since.
+    pub unchecked: u64,
     /// Why nothing new is allowed, if so.
     pub clock: Option<ClockDoubt>,
     /// Commands that wait to be decided.
@@ -317,7 +322,7 @@ impl Engine {
 
     /// The key that verifies checkpoints, as a C2SP verifier key.
     pub fn vkey(&self) -> String {
-        self.shared.vkey.clone()
+        self.shared.release.key.vkey().to_owned()
     }
 
     /// Waits until the projections have followed `entry`, at most two seconds.
@@ -354,6 +359,7 @@ impl Engine {
             running: shared.is_running(),
             entries: shared.entries(),
             projected: *shared.projected.borrow(),
+            unchecked: shared.unchecked(),
             clock: shared.clock.read().doubt,
             waiting: waiting.into_iter().sum(),
             jobs: shared.jobs.health(),

@@ -195,6 +195,55 @@ pub trait KeyStore: Send + Sync {
     fn erased(&self) -> Result<Vec<String>, ReadError>;
 }
 
+/// Keeps snapshots of what the log comes to: a cache that can be thrown away.
+pub trait Snapshots: Send + Sync {
+    /// Sizes of the log for which there is one, rising.
+    ///
+    /// # Errors
+    /// [`ReadError`] if it can't be told.
+    fn kept(&self) -> Result<Vec<u64>, ReadError>;
+    /// The one for this size.
+    ///
+    /// # Errors
+    /// [`ReadError`] if there is none or it can't be read.
+    fn read(&self, size: u64) -> Result<Vec<u8>, ReadError>;
+    /// Keeps one for this size, in the place of any there is: whole, or not at all.
+    ///
+    /// # Errors
+    /// [`ReadError`] if it can't be written.
+    fn keep(&self, size: u64, snapshot: &[u8]) -> Result<(), ReadError>;
+    /// Throws away the one for this size, if there is one.
+    ///
+    /// # Errors
+    /// [`ReadError`] if it may still be there.
+    fn remove(&self, size: u64) -> Result<(), ReadError>;
+}
+
+/// No snapshots are kept: every start reads the whole log.
+#[derive(Debug, Clone, Copy)]
+pub struct NoSnapshots;
+
+impl Snapshots for NoSnapshots {
+    fn kept(&self) -> Result<Vec<u64>, ReadError> {
+        Ok(Vec::new())
+    }
+
+    fn read(&self, size: u64) -> Result<Vec<u8>, ReadError> {
+        Err(ReadError {
+            what: "a snapshot",
+            source: format!("there is none of {size} entries").into(),
+        })
+    }
+
+    fn keep(&self, _: u64, _: &[u8]) -> Result<(), ReadError> {
+        Ok(())
+    }
+
+    fn remove(&self, _: u64) -> Result<(), ReadError> {
+        Ok(())
+    }
+}
+
 /// Follows the log: a projection that can be thrown away and rebuilt.
 pub trait Projector: Send {
     /// How many entries it has followed.

@@ -82,6 +82,11 @@ impl Rules {
         self.known.contains_key(&bundle)
     }
 
+    /// Which bundles are known.
+    pub(crate) fn names(&self) -> Vec<Digest> {
+        self.known.keys().copied().collect()
+    }
+
     /// Undoes [`Self::learn`]: the command that brought the bundle was refused.
     pub(crate) fn forget(&mut self, state: &mut State, known: &Known) {
         state.catalogs.remove(&known.bundle);

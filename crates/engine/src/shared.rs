@@ -2,8 +2,9 @@
 use crate::{
     clock::TimeKeeper,
     jobs::Jobs,
-    ports::{GrantSignal, KeyStore, LogReader, Random},
+    ports::{GrantSignal, KeyStore, LogReader, Random, Snapshots},
     rules::Rules,
+    snapshot::Release,
     vault::Vault,
     views::Views,
 };
@@ -30,7 +31,8 @@ pub(crate) struct Shared {
     pub(crate) reader: Arc<dyn LogReader>,
     pub(crate) keys: Arc<dyn KeyStore>,
     pub(crate) views: Arc<dyn Views>,
-    pub(crate) vkey: String,
+    pub(crate) snapshots: Arc<dyn Snapshots>,
+    pub(crate) release: Release,
     pub(crate) signals: broadcast::Sender<GrantSignal>,
     pub(crate) projected: watch::Sender<u64>,
     pub(crate) vault: Vault,
@@ -40,7 +42,9 @@ pub(crate) struct Shared {
     /// Wakes the writer.
     pub(crate) wake: Notify,
     entries: AtomicU64,
+    unchecked: AtomicU64,
     running: AtomicBool,
+    condemned: AtomicBool,
 }
 
 /// What the log says up to the last commit.
@@ -58,8 +62,10 @@ pub(crate) struct Parts {
     pub(crate) reader: Arc<dyn LogReader>,
     pub(crate) keys: Arc<dyn KeyStore>,
     pub(crate) views: Arc<dyn Views>,
-    pub(crate) vkey: String,
+    pub(crate) snapshots: Arc<dyn Snapshots>,
+    pub(crate) release: Release,
     pub(crate) entries: u64,
+    pub(crate) unchecked: u64,
     pub(crate) projected: u64,
 }
 
@@ -80,7 +86,8 @@ impl Shared {
             reader: parts.reader,
             keys: parts.keys,
             views: parts.views,
-            vkey: parts.vkey,
+            snapshots: parts.snapshots,
+            release: parts.release,
             signals: broadcast::channel(SIGNALS_KEPT).0,
             projected: watch::channel(parts.projected).0,
             vault: Vault::default(),
@@ -88,7 +95,9 @@ impl Shared {
             forget: Notify::new(),
             wake: Notify::new(),
             entries: AtomicU64::new(parts.entries),
+            unchecked: AtomicU64::new(parts.unchecked),
             running: AtomicBool::new(true),
+            condemned: AtomicBool::new(false),
         }
     }
 
@@ -110,6 +119,25 @@ impl Shared {
 
     pub(crate) fn set_entries(&self, entries: u64) {
         self.entries.store(entries, Ordering::Release);
+    }
+
+    pub(crate) fn unchecked(&self) -> u64 {
+        self.unchecked.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_unchecked(&self, entries: u64) {
+        self.unchecked.store(entries, Ordering::Release);
+    }
+
+    /// The log was found damaged: the writer decides nothing more.
+    pub(crate) fn condemn(&self) {
+        self.condemned.store(true, Ordering::Release);
+        self.set_stopped();
+        self.wake.notify_one();
+    }
+
+    pub(crate) fn is_condemned(&self) -> bool {
+        self.condemned.load(Ordering::Acquire)
     }
 
     pub(crate) fn is_running(&self) -> bool {

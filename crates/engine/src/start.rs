@@ -1,19 +1,22 @@
 //! The start: the log is read from its first entry to its last, hashed again, compared with its signed head, and folded into the
 //! state. Nothing is decided on a log that isn't whole, or under a bundle that its own record hasn't adopted.
 use crate::{
+    checking::Checking,
     clock::TimeKeeper,
     draft::Draft,
     entry::EntryError,
-    fold::{check_signature, fold},
+    fold::{Fold, check_signature},
     forgetting,
     handle::{Engine, Failed, Ports, Settings, Submission},
     inbox::{Inbox, LANE_LENGTH},
-    ports::{Connector, ReadError},
+    ports::{Connector, Head, ReadError},
     projecting::{BATCHES_MAX, Projecting},
     reconcile,
     record::Outcome,
     rules::BundleError,
     shared::{Parts, Published, Shared},
+    snapshot::Release,
+    snapshots::{self, Keeping, Resumed},
     timers::Timers,
     worker::Worker,
     writer::Writer,
@@ -182,6 +185,23 @@ fn tasks(
 }
 
 impl Running {
+    fn begin(
+        runtime: &tokio::runtime::Handle,
+        engine: &Engine,
+        connectors: BTreeMap<PlatformId, Arc<dyn Connector>>,
+        (stop_writer, threads): (Arc<Notify>, Vec<thread::JoinHandle<()>>),
+    ) -> Self {
+        let (worker, reconciler, forgetting) = tasks(runtime, engine, connectors);
+        Self {
+            engine: engine.clone(),
+            stop_writer,
+            worker,
+            reconciler,
+            forgetting,
+            threads,
+        }
+    }
+
     /// Stops gracefully: running jobs are finished and reported, what waits is decided, projections catch up.
     pub async fn stop(mut self) {
         if let Some(reconciler) = self.reconciler.take() {
@@ -231,33 +251,38 @@ impl Engine {
         let head = ports.reader.head().map_err(StartError::Read)?;
         let copied = ports.reader.copied().map_err(StartError::Read)?;
         check_signature(&head, &settings.signer)?;
-        let folded = fold(ports.reader.as_ref(), &head)?;
-        let projected = not_ahead(ports.projector.projected(), head.tree.size)?;
+        let release = Release::of(&settings).map_err(StartError::Key)?;
+        let Resumed { fold, unchecked } = read_log(&ports, &release, &head)?;
         let published = Published {
-            state: folded.state,
-            rules: folded.rules,
+            state: fold.state,
+            rules: fold.rules,
         };
         let shared = Arc::new(Shared::new(Parts {
             published: published.clone(),
-            clock: TimeKeeper::start(ports.clock, folded.newest),
+            clock: TimeKeeper::start(ports.clock, fold.newest),
             random: ports.random,
             reader: ports.reader,
             keys: ports.keys,
             views: ports.views,
-            vkey: settings.signer.vkey(),
+            snapshots: ports.snapshots,
+            release,
             entries: head.tree.size,
-            projected,
+            unchecked: unchecked.map_or(0, |(entries, _)| entries),
+            projected: not_ahead(ports.projector.projected(), head.tree.size)?,
         }));
         let (first, first_out) = mpsc::channel(LANE_LENGTH);
         let (other, other_out) = mpsc::channel(LANE_LENGTH);
         let (batches, batches_out) = std_mpsc::sync_channel(BATCHES_MAX);
         let stop_writer = Arc::new(Notify::new());
+        let signer = Arc::new(settings.signer);
+        let (taking, keeping) = snapshots::both(&shared, &signer, settings.snapshot_every);
         let mut writer = Writer {
             shared: Arc::clone(&shared),
             log: ports.writer,
-            signer: settings.signer,
+            signer,
             engine_version: settings.engine_version,
-            tree: folded.tree,
+            tree: fold.tree,
+            newest: fold.newest,
             state: published.state,
             rules: published.rules,
             timers: Timers::default(),
@@ -267,37 +292,51 @@ impl Engine {
                 stop: Arc::clone(&stop_writer),
             },
             projector: batches,
+            taking,
             unproven: false,
         };
         adopt(&mut writer, &settings.bundle)?;
-        quarantine(
-            &mut writer,
-            copied,
-            ports.connectors.keys().cloned().collect(),
-        )?;
+        let platforms = ports.connectors.keys().cloned().collect();
+        quarantine(&mut writer, copied, platforms)?;
         shared.begin(outstanding(&writer.state));
         let projecting = Projecting {
             projector: ports.projector,
             shared: Arc::clone(&shared),
             batches: batches_out,
         };
-        let threads = threads(writer, projecting)?;
+        let beside = Beside {
+            projecting,
+            keeping,
+            checking: Checking::of(&shared, unchecked),
+        };
         let engine = Engine {
             shared,
             first,
             other,
         };
-        let (worker, reconciler, forgetting) = tasks(&runtime, &engine, ports.connectors);
-        let running = Running {
-            engine: engine.clone(),
-            stop_writer,
-            worker,
-            reconciler,
-            forgetting,
-            threads,
-        };
+        let threads = threads(writer, beside)?;
+        let running = Running::begin(&runtime, &engine, ports.connectors, (stop_writer, threads));
         Ok((engine, running))
     }
+}
+
+/// What works in threads beside the writer.
+struct Beside {
+    projecting: Projecting,
+    keeping: Keeping,
+    checking: Option<Checking>,
+}
+
+/// Folds the log from the newest snapshot that can be used, or from its first entry.
+fn read_log(ports: &Ports, release: &Release, head: &Head) -> Result<Resumed, StartError> {
+    let reader = ports.reader.as_ref();
+    if let Some(resumed) = snapshots::newest(ports.snapshots.as_ref(), reader, head, release) {
+        return Ok(resumed);
+    }
+    Ok(Resumed {
+        fold: Fold::default().until_head(reader, head)?,
+        unchecked: None,
+    })
 }
 
 /// Projections that follow more than there is were made from another log.
@@ -309,18 +348,25 @@ fn not_ahead(projected: u64, entries: u64) -> Result<u64, StartError> {
     }
 }
 
-fn threads(
-    writer: Writer,
-    projecting: Projecting,
-) -> Result<Vec<thread::JoinHandle<()>>, StartError> {
+fn threads(writer: Writer, beside: Beside) -> Result<Vec<thread::JoinHandle<()>>, StartError> {
     let waiting = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
         .map_err(StartError::Thread)?;
-    Ok(vec![
+    let Beside {
+        projecting,
+        keeping,
+        checking,
+    } = beside;
+    let mut threads = vec![
         spawn("remit-writer", move || writer.run(&waiting))?,
         spawn("remit-projector", move || projecting.run())?,
-    ])
+        spawn("remit-snapshots", move || keeping.run())?,
+    ];
+    if let Some(checking) = checking {
+        threads.push(spawn("remit-checking", move || checking.run())?);
+    }
+    Ok(threads)
 }
 
 fn spawn(

@@ -18,12 +18,14 @@ use crate::{
     chain,
     draft::{Draft, Promised, Waiting, answer_of},
     entry,
+    fold::Fold,
     handle::{Answer, Failed, IdempotencyKey, Submission, Ticket},
     inbox::{Inbox, Woken},
     ports::{Batch, CommitError, GrantSignal, LogWriter},
     record::{BodyNamed, Outcome, Record, Recorded},
     rules::{self, Known, Rules},
     shared::Shared,
+    snapshots::Taking,
     time::Reading,
     timers::Timers,
 };
@@ -48,14 +50,17 @@ use uuid::Uuid;
 pub(crate) struct Writer {
     pub(crate) shared: Arc<Shared>,
     pub(crate) log: Box<dyn LogWriter>,
-    pub(crate) signer: Signer,
+    pub(crate) signer: Arc<Signer>,
     pub(crate) engine_version: String,
     pub(crate) tree: Tree,
+    /// Instant of the last entry.
+    pub(crate) newest: Option<Timestamp>,
     pub(crate) state: State,
     pub(crate) rules: Rules,
     pub(crate) timers: Timers,
     pub(crate) inbox: Inbox,
     pub(crate) projector: SyncSender<Vec<Recorded>>,
+    pub(crate) taking: Taking,
     /// The head was found after a commit that failed: it counts only once another commit has gone well.
     pub(crate) unproven: bool,
 }
@@ -91,7 +96,26 @@ impl Writer {
             }
         }
         drop(stopped);
+        self.last_snapshot();
         // whoever still waits is told by the closed door
+    }
+
+    fn folded(&self) -> Fold {
+        Fold {
+            tree: self.tree.clone(),
+            state: self.state.clone(),
+            rules: self.rules.clone(),
+            newest: self.newest,
+        }
+    }
+
+    /// Whatever is to be read at the next start is written down, unless this log is in doubt.
+    fn last_snapshot(self) {
+        if self.unproven || self.shared.is_condemned() {
+            return;
+        }
+        let fold = self.folded();
+        self.taking.stop(fold);
     }
 
     fn due(&mut self) -> Vec<Command> {
@@ -118,6 +142,9 @@ impl Writer {
         first: Option<Ticket>,
         waiting: fn(&mut Inbox) -> Option<Ticket>,
     ) -> ControlFlow<()> {
+        if self.shared.is_condemned() {
+            return ControlFlow::Break(());
+        }
         let mut draft = Draft::new(&self.tree);
         for command in due {
             if !draft.is_full() {
@@ -417,6 +444,8 @@ impl Writer {
         }
         drop(published);
         self.shared.set_entries(self.tree.size());
+        self.newest = entries.last().map(|recorded| recorded.at).or(self.newest);
+        self.snapshot(&entries);
         for signal in events(&entries).filter_map(|(event, _)| signal(event)) {
             // nobody listening is fine
             let _ = self.shared.signals.send(signal);
@@ -431,6 +460,17 @@ impl Writer {
         self.shared.begin(effects);
         // a projector that is behind, or gone, reads on from the log by itself
         let _ = self.projector.try_send(entries);
+    }
+
+    /// Hands a copy of what the log comes to to the thread that takes snapshots, if one is due.
+    fn snapshot(&mut self, entries: &[Recorded]) {
+        if events(entries).any(|(event, _)| matches!(event, Event::PersonErased { .. })) {
+            self.taking.forget_earlier();
+        }
+        if !self.unproven && self.taking.is_due(self.tree.size()) {
+            let fold = self.folded();
+            self.taking.take(fold);
+        }
     }
 }
 

@@ -174,6 +174,20 @@ impl Signer {
         let line = BASE64_STANDARD.encode([self.id.as_slice(), &signature].concat());
         format!("{text}\n— {} {line}\n", self.origin)
     }
+
+    /// Signs a digest for `purpose`. What is signed begins with a line that has a space in it, so it is never taken for a
+    /// checkpoint, whose first line is a name without spaces.
+    #[must_use]
+    pub fn vouch(&self, purpose: &str, digest: &Digest) -> [u8; VOUCHED_BYTES] {
+        self.key.sign(&vouched(purpose, digest)).to_bytes()
+    }
+}
+
+/// Length of what [`Signer::vouch`] makes.
+pub const VOUCHED_BYTES: usize = 64;
+
+fn vouched(purpose: &str, digest: &Digest) -> Vec<u8> {
+    format!("remit {purpose}\n{digest}\n").into_bytes()
 }
 
 impl fmt::Debug for Signer {
@@ -212,6 +226,12 @@ impl VerifierKey {
     #[must_use]
     pub fn vkey(&self) -> &str {
         &self.vkey
+    }
+
+    /// Whether this key signed `digest` for `purpose`: see [`Signer::vouch`].
+    #[must_use]
+    pub fn vouches(&self, purpose: &str, digest: &Digest, signature: &[u8]) -> bool {
+        self.verifier.verify(&vouched(purpose, digest), signature)
     }
 
     /// Reads a checkpoint and believes it only if this key signed it.

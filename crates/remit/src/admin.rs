@@ -46,8 +46,12 @@ async fn ready(State((engine, ..)): State<Held>) -> Response {
         troubles.push(format!("the clock is in doubt: {doubt}"));
     }
     let state = format!(
-        "entries {}\nprojected {}\njobs {}\nremovals failing {}\n",
-        health.entries, health.projected, health.jobs.open, health.jobs.removals_failing
+        "entries {}\nunchecked {}\nprojected {}\njobs {}\nremovals failing {}\n",
+        health.entries,
+        health.unchecked,
+        health.projected,
+        health.jobs.open,
+        health.jobs.removals_failing
     );
     if troubles.is_empty() {
         format!("ready\n{state}").into_response()
@@ -65,6 +69,7 @@ async fn metrics(State((engine, handle, witnesses)): State<Held>) -> String {
     let number = |value: u64| u32::try_from(value).map_or(f64::MAX, f64::from);
     let size = |value: usize| u32::try_from(value).map_or(f64::MAX, f64::from);
     metrics::gauge!("remit_ledger_entries").set(number(health.entries));
+    metrics::gauge!("remit_ledger_unchecked_entries").set(number(health.unchecked));
     metrics::gauge!("remit_projection_lag_entries")
         .set(number(health.entries.saturating_sub(health.projected)));
     metrics::gauge!("remit_jobs_waiting").set(size(health.jobs.open));

@@ -1,4 +1,4 @@
-//! The data folder: the log, the person keys, the projections, the reserve, and this server's own secrets. One process writes it.
+//! The data folder: the log, the person keys, the projections, snapshots, the reserve, and this server's own secrets. One process writes it.
 use anyhow::{Context, Result, ensure};
 use ed25519_dalek::pkcs8::EncodePrivateKey;
 use engine::ports::Random;
@@ -75,6 +75,11 @@ impl Data {
     /// The projections.
     pub(crate) fn views(&self) -> PathBuf {
         self.folder.join("views.db")
+    }
+
+    /// The snapshots.
+    pub(crate) fn snapshots(&self) -> PathBuf {
+        self.folder.join("snapshots")
     }
 
     /// The newest checkpoint that a quorum of witnesses cosigned, if there is one.

@@ -21,7 +21,7 @@ use engine::{
 };
 use gateway::{gateway::Gateway, site::Site};
 use std::{collections::BTreeMap, sync::Arc};
-use store::{SqliteKeys, SqliteLog, SqliteProjector, SqliteViews};
+use store::{SnapshotFolder, SqliteKeys, SqliteLog, SqliteProjector, SqliteViews};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use web::{App, Mode, TokenHash, codes::Codes, sign_in::SignIn, tokens::Issuer};
 
@@ -108,12 +108,14 @@ pub(crate) fn start_engine(
         keys,
         projector: Box::new(projector),
         views: Arc::new(views),
+        snapshots: Arc::new(SnapshotFolder::new(&data.snapshots())),
         connectors,
     };
     let settings = Settings {
         signer,
         bundle,
         engine_version: VERSION.to_owned(),
+        snapshot_every: engine::SNAPSHOT_EVERY,
     };
     Engine::start(ports, settings).context("could not start the engine")
 }

@@ -2,7 +2,7 @@
 use crate::locked;
 use domain::time::Timestamp;
 use engine::{
-    ports::{Clock, KeyStore, Projector, Random, ReadError},
+    ports::{Clock, KeyStore, Projector, Random, ReadError, Snapshots},
     record::Recorded,
 };
 use ledger::{body::PersonKey, digest::Digest};
@@ -172,6 +172,48 @@ impl Projector for MemoryProjector {
             assert_eq!(entry.entry, all.len() as u64, "entries come in order");
             all.push(entry.clone());
         }
+        Ok(())
+    }
+}
+
+/// Snapshots in memory; clones see the same ones.
+#[derive(Debug, Clone, Default)]
+pub struct MemorySnapshots {
+    kept: Arc<Mutex<BTreeMap<u64, Vec<u8>>>>,
+}
+
+impl MemorySnapshots {
+    /// All of them, by size.
+    pub fn all(&self) -> BTreeMap<u64, Vec<u8>> {
+        locked(&self.kept).clone()
+    }
+
+    /// These and no others.
+    pub fn replace(&self, kept: BTreeMap<u64, Vec<u8>>) {
+        *locked(&self.kept) = kept;
+    }
+}
+
+impl Snapshots for MemorySnapshots {
+    fn kept(&self) -> Result<Vec<u64>, ReadError> {
+        Ok(locked(&self.kept).keys().copied().collect())
+    }
+
+    fn read(&self, size: u64) -> Result<Vec<u8>, ReadError> {
+        let kept = locked(&self.kept).get(&size).cloned();
+        kept.ok_or_else(|| ReadError {
+            what: "a snapshot",
+            source: "there is none".into(),
+        })
+    }
+
+    fn keep(&self, size: u64, snapshot: &[u8]) -> Result<(), ReadError> {
+        locked(&self.kept).insert(size, snapshot.to_vec());
+        Ok(())
+    }
+
+    fn remove(&self, size: u64) -> Result<(), ReadError> {
+        locked(&self.kept).remove(&size);
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! A whole small world: a real engine on a log in memory, with the people of the domain's fixture in its directory.
 use crate::{
-    FakeClock, FakePlatform, MemoryKeys, MemoryLog, MemoryProjector, NoViews, SeededRandom, bundle,
+    FakeClock, FakePlatform, MemoryKeys, MemoryLog, MemoryProjector, MemorySnapshots, NoViews,
+    SeededRandom, bundle,
 };
 use domain::{
     actor::Actor,
@@ -38,6 +39,10 @@ pub struct WorldPorts {
     pub projector: MemoryProjector,
     /// The platform behind every connector.
     pub platform: FakePlatform,
+    /// The snapshots.
+    pub snapshots: MemorySnapshots,
+    /// How many entries come between two of them; none are taken unless a test says so.
+    pub snapshot_every: u64,
 }
 
 /// A running engine and what it stands on.
@@ -59,6 +64,8 @@ impl Default for WorldPorts {
             keys: MemoryKeys::default(),
             projector: MemoryProjector::default(),
             platform: FakePlatform::default(),
+            snapshots: MemorySnapshots::default(),
+            snapshot_every: u64::MAX,
         }
     }
 }
@@ -109,6 +116,7 @@ impl WorldPorts {
             keys: Arc::new(self.keys.clone()),
             projector: Box::new(self.projector.clone()),
             views: Arc::new(NoViews),
+            snapshots: Arc::new(self.snapshots.clone()),
             connectors: BTreeMap::from([
                 (fixture::id("ledgerdb"), Arc::clone(&platform)),
                 (fixture::id("nodered"), platform),
@@ -118,6 +126,7 @@ impl WorldPorts {
             signer: signer(),
             bundle,
             engine_version: "test".to_owned(),
+            snapshot_every: self.snapshot_every,
         };
         Engine::start(ports, settings)
     }
@@ -126,7 +135,11 @@ impl WorldPorts {
 impl World {
     /// A world with its people in the directory, at [`fixture::NOW`].
     pub async fn start() -> Self {
-        let ports = WorldPorts::default();
+        Self::begun(WorldPorts::default()).await
+    }
+
+    /// The same on ports that nobody has used.
+    pub async fn begun(ports: WorldPorts) -> Self {
         let (engine, running) = ports.start(bundle()).unwrap();
         let world = Self {
             engine,

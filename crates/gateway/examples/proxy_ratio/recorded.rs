@@ -246,12 +246,14 @@ pub(crate) async fn start(upstream: SocketAddr) -> (Recorded, Arc<Gateway>) {
         keys: Arc::new(MemoryKeys::default()),
         projector: Box::new(MemoryProjector::default()),
         views: Arc::new(NoViews),
+        snapshots: Arc::new(engine::ports::NoSnapshots),
         connectors: BTreeMap::new(),
     };
     let settings = Settings {
         signer: signer(),
         bundle: unbounded(),
         engine_version: "bench".to_owned(),
+        snapshot_every: engine::SNAPSHOT_EVERY,
     };
     let (engine, running) = Engine::start(ports, settings).unwrap();
     fill(&engine).await;

@@ -187,6 +187,7 @@ impl Office {
             keys,
             projector: Box::new(projector),
             views: Arc::new(SqliteViews::open(&file).unwrap()),
+            snapshots: Arc::new(engine::ports::NoSnapshots),
             connectors: BTreeMap::from([
                 (fixture::id("ledgerdb"), Arc::clone(&platform)),
                 (fixture::id("nodered"), platform),
@@ -196,6 +197,7 @@ impl Office {
             signer: signer(),
             bundle: bundle(),
             engine_version: "test".to_owned(),
+            snapshot_every: engine::SNAPSHOT_EVERY,
         };
         let (engine, running) = Engine::start(ports, settings).unwrap();
         let codes = Arc::new(Codes::new(world.random.clone()));

@@ -56,6 +56,7 @@ impl Office {
             keys: keys.clone(),
             projector: Box::new(projector),
             views: views.clone(),
+            snapshots: Arc::new(engine::ports::NoSnapshots),
             connectors: BTreeMap::from([
                 (fixture::id("ledgerdb"), Arc::clone(&platform)),
                 (fixture::id("nodered"), platform),
@@ -65,6 +66,7 @@ impl Office {
             signer: signer(),
             bundle: bundle(),
             engine_version: "test".to_owned(),
+            snapshot_every: engine::SNAPSHOT_EVERY,
         };
         let (engine, running) = Engine::start(ports, settings).unwrap();
         let office = Self {
