@@ -4,6 +4,7 @@
 //! functions that turn one into the other: `decide`, `evolve`, `react`.
 #![deny(clippy::wildcard_enum_match_arm)]
 
+pub mod access;
 pub mod acting;
 pub mod actor;
 mod asking;

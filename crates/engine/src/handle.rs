@@ -351,6 +351,18 @@ impl Engine {
             .take(credential, holder, shared.clock.read().latest)
     }
 
+    /// Whether commands are decided.
+    pub fn is_running(&self) -> bool {
+        self.shared.is_running()
+    }
+
+    /// Waits until nothing more is decided, for good: it was stopped, or the log can't be trusted.
+    pub async fn stopped(&self) {
+        let mut running = self.shared.running();
+        // a sender that is gone decides nothing either
+        let _ = running.wait_for(|running| !running).await;
+    }
+
     /// How the engine is.
     pub fn health(&self) -> Health {
         let shared = &self.shared;

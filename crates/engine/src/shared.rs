@@ -2,6 +2,7 @@
 use crate::{
     clock::TimeKeeper,
     jobs::Jobs,
+    past,
     ports::{GrantSignal, KeyStore, LogReader, Random, Snapshots},
     rules::Rules,
     snapshot::Release,
@@ -22,7 +23,7 @@ use std::sync::{
     Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
-use tokio::sync::{Notify, broadcast, watch};
+use tokio::sync::{Notify, Semaphore, broadcast, watch};
 
 pub(crate) struct Shared {
     published: RwLock<Published>,
@@ -37,13 +38,15 @@ pub(crate) struct Shared {
     pub(crate) projected: watch::Sender<u64>,
     pub(crate) vault: Vault,
     pub(crate) jobs: Jobs,
+    /// Lets few ask about the past at a time.
+    pub(crate) looking_back: Semaphore,
     /// Wakes whoever destroys keys.
     pub(crate) forget: Notify,
     /// Wakes the writer.
     pub(crate) wake: Notify,
     entries: AtomicU64,
     unchecked: AtomicU64,
-    running: AtomicBool,
+    running: watch::Sender<bool>,
     condemned: AtomicBool,
 }
 
@@ -92,11 +95,12 @@ impl Shared {
             projected: watch::channel(parts.projected).0,
             vault: Vault::default(),
             jobs: Jobs::default(),
+            looking_back: Semaphore::new(past::AT_A_TIME),
             forget: Notify::new(),
             wake: Notify::new(),
             entries: AtomicU64::new(parts.entries),
             unchecked: AtomicU64::new(parts.unchecked),
-            running: AtomicBool::new(true),
+            running: watch::channel(true).0,
             condemned: AtomicBool::new(false),
         }
     }
@@ -141,11 +145,16 @@ impl Shared {
     }
 
     pub(crate) fn is_running(&self) -> bool {
-        self.running.load(Ordering::Acquire)
+        *self.running.borrow()
+    }
+
+    /// Changes once, when nothing more is decided.
+    pub(crate) fn running(&self) -> watch::Receiver<bool> {
+        self.running.subscribe()
     }
 
     pub(crate) fn set_stopped(&self) {
-        self.running.store(false, Ordering::Release);
+        self.running.send_replace(false);
     }
 
     pub(crate) fn precheck(&self, actor: &Actor, ask: &Ask) -> Result<Precheck, Refused> {

@@ -17,6 +17,7 @@ use domain::{
 use engine::Engine;
 use life::{Seen, steps, take};
 use proptest::{prelude::*, test_runner::TestRunner};
+use std::cell::Cell;
 use testkit::{MemoryLog, MemoryProjector, MemorySnapshots, World, WorldPorts, bundle};
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -59,6 +60,8 @@ fn a_start_from_any_snapshot_finds_what_a_start_from_the_first_entry_finds() {
         max_shrink_iters: 50,
         ..ProptestConfig::default()
     };
+    // a life that ends in doubt about its last commit leaves none
+    let found_any = Cell::new(0);
     TestRunner::new(config)
         .run(&(steps(), 1..9_u64), |(steps, every)| {
             runtime.block_on(async {
@@ -73,7 +76,7 @@ fn a_start_from_any_snapshot_finds_what_a_start_from_the_first_entry_finds() {
                 // nothing is due at once after the restart, so that only the fold is compared
                 ports.clock.turn(-1_000_000_000);
                 let taken = ports.snapshots.all();
-                prop_assert!(!taken.is_empty());
+                found_any.set(found_any.get() + taken.len());
                 // each life another part of them
                 for (size, snapshot) in taken.into_iter().skip(steps.len() % 4).step_by(4) {
                     let log = MemoryLog::of(ports.log.stored());
@@ -92,6 +95,7 @@ fn a_start_from_any_snapshot_finds_what_a_start_from_the_first_entry_finds() {
             })
         })
         .unwrap();
+    assert!(found_any.get() > 0, "no snapshots at all");
 }
 
 /// Ports of a world that was stopped after some work, with one snapshot of all its entries.

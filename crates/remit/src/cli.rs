@@ -380,6 +380,9 @@ pub(crate) enum LedgerCommand {
         /// The log's public key, from somebody you trust (not from the export)
         #[arg(long, value_name = "FILE")]
         vkey: PathBuf,
+        /// Stop at this instant, such as `2026-11-23T12:15:00+01:00`, and list who could do what then
+        #[arg(long, value_name = "TIME")]
+        as_of: Option<jiff::Timestamp>,
     },
 }
 

@@ -1,6 +1,13 @@
 //! `remit ledger export | verify | replay`: the log as files that anybody can check without this server, and the checking itself.
-use crate::{config, data::Data, output, server};
+use crate::{
+    config,
+    data::Data,
+    output,
+    render::{Screen, views},
+    server,
+};
 use anyhow::{Context, Result, bail, ensure};
+use domain::{state::State, time::Timestamp};
 use engine::{chain, export::Words};
 use indicatif::{ProgressBar, ProgressStyle};
 use ledger::{
@@ -10,6 +17,7 @@ use ledger::{
     export::{self, FileError, Files},
     proof_file,
 };
+use serde_json::{Value, json};
 use std::{
     collections::BTreeSet,
     fs,
@@ -322,11 +330,15 @@ fn check(folder: &Folder, key: &VerifierKey) -> Result<export::Verified> {
     verified.map_err(|fault| Changed(chain(&fault)).into())
 }
 
-/// Verifies an exported folder, then decides everything in it again.
+/// Verifies an exported folder, then decides everything in it again; or everything up to an instant, and lists who could do what then.
 ///
 /// # Errors
 /// [`Changed`] names the first entry that comes out differently.
-pub(crate) fn replay(path: &Path, key: &Path) -> Result<()> {
+pub(crate) fn replay(
+    path: &Path,
+    key: &Path,
+    as_of: Option<(jiff::Timestamp, &Screen)>,
+) -> Result<()> {
     let key = read_key(key)?;
     if !path.is_dir() {
         bail!(
@@ -336,17 +348,32 @@ pub(crate) fn replay(path: &Path, key: &Path) -> Result<()> {
     }
     let folder = Folder::open(path)?;
     let verified = check(&folder, &key)?;
+    let wanted =
+        as_of.map(|(at, screen)| Ok::<_, anyhow::Error>((at, screen.writer(&views::ACCESS)?)));
+    let wanted = wanted.transpose()?;
+    let last = wanted
+        .as_ref()
+        .map_or(i64::MAX, |(at, _)| at.as_millisecond());
     let bar = bar(verified.size, "replaying");
     let blob = |digest: &Digest| folder.read(&export::blob_path(digest)).ok().flatten();
     let replayed = engine::replay::replay(
         export::entries(&folder, verified.size)
-            .map(|entry| entry.map(|entry| (entry.index, entry.leaf))),
+            .map(|entry| entry.map(|entry| (entry.index, entry.leaf)))
+            // an entry that can't be read is not passed over
+            .take_while(|entry| entry.as_ref().map_or(true, |(_, leaf)| leaf.at <= last)),
         blob,
         server::VERSION,
         |done| bar.set_position(done),
     );
     bar.finish_and_clear();
     let replayed = replayed.map_err(|error| Changed(chain(&error)))?;
+    if let (Some((at, writer)), Some((_, screen))) = (wanted, as_of) {
+        screen.note(format_args!(
+            "As of {at}, {} entries decided again, all the same.",
+            replayed.entries
+        ));
+        return writer.write(&lent(&replayed.state, Timestamp(at.as_millisecond())));
+    }
     output::line(format_args!(
         "{} entries decided again, all the same: {} yes, {} no; {} requests and {} grants are open at the end",
         replayed.entries,
@@ -356,6 +383,30 @@ pub(crate) fn replay(path: &Path, key: &Path) -> Result<()> {
         replayed.state.grants.len()
     ));
     Ok(())
+}
+
+/// Who could do what, as `remit evidence access` tells it; names lie in sealed bodies, so there are none.
+fn lent(state: &State, at: Timestamp) -> Value {
+    let access = state.access(at);
+    let rows = access.iter().map(|access| {
+        let terms = &access.grant.terms;
+        let until = access.standing.until();
+        let until = until.and_then(|at| jiff::Timestamp::from_millisecond(at.0).ok());
+        json!({
+            "grant": terms.number.to_string(),
+            "person": { "id": terms.holder },
+            "privilege": terms.privilege,
+            "platform": terms.platform,
+            "targets": terms.targets,
+            "actions": terms.actions,
+            "standing": access.standing.name(),
+            "until": until.map(|at| at.to_string()),
+            "approved_duties": terms.approved_duties,
+            "break_glass": terms.break_glass,
+            "impact": terms.impact,
+        })
+    });
+    Value::Array(rows.collect())
 }
 
 /// Progress on standard error, where that is a terminal.

@@ -5,7 +5,7 @@ use domain::{
     actor::Actor,
     command::{Attempt, Command, Given},
     event::Event,
-    grant::{CredentialKind, GrantState},
+    grant::CredentialKind,
     ids::{GatewayId, GrantId, PlatformId},
     state::State,
     time::Timestamp,
@@ -194,14 +194,15 @@ impl LocalAuthority {
 
     fn lease_of(&self, grant: GrantId) -> Lease {
         let now = self.engine.now();
-        let usable = |state: &GrantState| matches!(state, GrantState::Active { expires_at, .. } if now < *expires_at);
+        // while nothing is decided nothing can be taken back either
+        let running = self.engine.is_running();
         self.engine.read(|state| Lease {
             grant,
-            usable: state.quarantine.is_none()
+            usable: running
                 && state
                     .grants
                     .get(&grant)
-                    .is_some_and(|grant| usable(&grant.state)),
+                    .is_some_and(|grant| state.standing(grant, now).is_usable()),
             expires_at: expires_at(state, grant),
         })
     }

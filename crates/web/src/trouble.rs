@@ -65,6 +65,8 @@ pub(crate) enum Failure {
     Unknown,
     /// There is no room to record anything.
     Full,
+    /// Too many ask for the same at once.
+    Busy,
     /// Something could not be read.
     Unreadable,
 }
@@ -124,7 +126,7 @@ impl Trouble {
             Self::WrongMedia { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
             Self::Failed { what, .. } => match what {
-                Failure::Stopping | Failure::ClockDoubtful | Failure::Unknown => {
+                Failure::Stopping | Failure::ClockDoubtful | Failure::Unknown | Failure::Busy => {
                     StatusCode::SERVICE_UNAVAILABLE
                 }
                 Failure::Full => StatusCode::INSUFFICIENT_STORAGE,
@@ -265,6 +267,11 @@ fn failure_words(what: Failure, reference: &str) -> Words {
             "Nothing was changed. What takes access away still works.",
             "Try again later; the operator has been told.",
         ),
+        Failure::Busy => (
+            "Others are asking about the past just now",
+            "It takes reading much of the log, so few are answered at a time. Nothing was changed.",
+            "Try again in a minute.",
+        ),
         Failure::Unreadable => (
             "We could not read what is needed for this page",
             "Nothing was changed.",
@@ -276,6 +283,7 @@ fn failure_words(what: Failure, reference: &str) -> Words {
         Failure::ClockDoubtful => "clock-doubtful",
         Failure::Unknown => "unknown-outcome",
         Failure::Full => "full",
+        Failure::Busy => "busy",
         Failure::Unreadable => "unreadable-store",
     };
     let mut words = Words::new(slug, title, detail, &[fix]);

@@ -1,10 +1,11 @@
 //! `remit evidence`: who did what, when, why and under which rule.
 use super::{Entry, new_file, wait};
 use crate::{client::Client, output, render::views};
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Args, Subcommand, ValueEnum};
 use domain::ids::{GrantNumber, PersonId, PrivilegeId, RequestNumber, TargetId};
-use std::path::PathBuf;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
 
 /// What people look for.
 #[derive(Debug, Subcommand)]
@@ -21,6 +22,17 @@ pub(crate) enum EvidenceCommand {
     Show {
         /// Such as 48211
         entry: Entry,
+    },
+    /// Show who could do what at an instant, and why: grants by number, newest first
+    Access {
+        #[command(flatten)]
+        whose: Whose,
+        /// How many at most, 1 to 200
+        #[arg(long, default_value_t = 50, value_name = "ROWS", value_parser = clap::value_parser!(u8).range(1..=200))]
+        limit: u8,
+        /// Write the entries that this rests on, each with the proof that it is in the log, and the signed checkpoint into this new folder
+        #[arg(long, value_name = "DIR")]
+        proofs: Option<PathBuf>,
     },
     /// Write everything that a search finds (at most 10,000 entries) as a file
     Export {
@@ -84,6 +96,44 @@ pub(crate) struct Wanted {
     /// Before this instant
     #[arg(long, value_name = "TIME")]
     to: Option<String>,
+    /// Only what was on record at this instant
+    #[arg(long, value_name = "TIME")]
+    as_of: Option<String>,
+}
+
+/// Whose access, and when.
+#[derive(Debug, Args)]
+pub(crate) struct Whose {
+    /// At this instant, any second that has come, such as `2026-11-23T12:15:00+01:00`; now if left out
+    #[arg(long, value_name = "TIME")]
+    as_of: Option<String>,
+    /// Of this person
+    #[arg(long, value_name = "PERSON")]
+    person: Option<PersonId>,
+    /// By this privilege
+    #[arg(long, value_name = "ID")]
+    privilege: Option<PrivilegeId>,
+    /// To this target
+    #[arg(long, value_name = "ID")]
+    target: Option<TargetId>,
+}
+
+impl Whose {
+    fn query(&self) -> Vec<(&'static str, String)> {
+        let parts = [
+            ("as_of", self.as_of.clone()),
+            ("person", self.person.as_ref().map(ToString::to_string)),
+            (
+                "privilege",
+                self.privilege.as_ref().map(ToString::to_string),
+            ),
+            ("target", self.target.as_ref().map(ToString::to_string)),
+        ];
+        parts
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)))
+            .collect()
+    }
 }
 
 impl Wanted {
@@ -107,6 +157,7 @@ impl Wanted {
             ("grant", self.grant.map(|number| number.to_string())),
             ("from", text(&self.from)),
             ("to", text(&self.to)),
+            ("as_of", text(&self.as_of)),
         ];
         parts
             .into_iter()
@@ -125,6 +176,11 @@ pub(crate) async fn run(client: &Client, command: EvidenceCommand) -> Result<()>
             let writer = client.screen().writer(&views::ENTRIES)?;
             writer.write(&client.list(&["evidence"], &search.query(), limit).await?)
         }
+        EvidenceCommand::Access {
+            whose,
+            limit,
+            proofs,
+        } => access(client, &whose, limit, proofs.as_deref()).await,
         EvidenceCommand::Show { entry } => {
             let writer = client.screen().writer(&views::PROVEN)?;
             writer.write(&client.get(&["entries", &entry.0.to_string()], &[]).await?)
@@ -145,6 +201,49 @@ pub(crate) async fn run(client: &Client, command: EvidenceCommand) -> Result<()>
         }
         EvidenceCommand::Watch { search } => wait::entries(client, &search.query()).await,
     }
+}
+
+async fn access(client: &Client, whose: &Whose, limit: u8, proofs: Option<&Path>) -> Result<()> {
+    let writer = client.screen().writer(&views::ACCESS)?;
+    let mut query = whose.query();
+    query.push(("limit", limit.to_string()));
+    let answer = client.get(&["access"], &query).await?;
+    if let Some(folder) = proofs {
+        write_proofs(folder, &answer)
+            .with_context(|| format!("could not write `{}`", folder.display()))?;
+    }
+    let part = |name: &str| answer.get(name).unwrap_or(&Value::Null);
+    let more = if part("next").is_null() {
+        ""
+    } else {
+        "; there are more grants than shown: narrow it, or raise `--limit`"
+    };
+    client.screen().note(format_args!(
+        "As of {}, the first {} entries of the log{more}. `--proofs DIR` writes what this rests on.",
+        part("as_of").as_str().unwrap_or_default(),
+        part("entries"),
+    ));
+    writer.write(part("items"))
+}
+
+/// A new folder with a `.tlog-proof` file for each entry, and the checkpoint that they lead to.
+fn write_proofs(folder: &Path, answer: &Value) -> Result<()> {
+    std::fs::create_dir(folder)?;
+    let text = |value: &Value, name: &str| {
+        let text = value.get(name).and_then(Value::as_str);
+        text.map(str::to_owned)
+            .with_context(|| format!("the answer has no `{name}`"))
+    };
+    let checkpoint = text(answer, "checkpoint")?;
+    new_file(&folder.join("checkpoint"), checkpoint.as_bytes())?;
+    let proofs = answer.get("proofs").and_then(Value::as_array);
+    for proof in proofs.into_iter().flatten() {
+        let entry = proof.get("entry").and_then(Value::as_u64);
+        let entry = entry.context("a proof has no entry")?;
+        let path = folder.join(format!("e{entry}.tlog-proof"));
+        new_file(&path, text(proof, "file")?.as_bytes())?;
+    }
+    Ok(())
 }
 
 /// Writes a file, or its bytes to standard output: safe to look at if that is a terminal.

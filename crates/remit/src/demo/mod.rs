@@ -77,8 +77,7 @@ pub(crate) async fn run(wanted: Wanted) -> Result<()> {
         tour::run(&demo).await
     } else {
         demo.introduce();
-        crate::shutdown::asked().await;
-        Ok(())
+        crate::shutdown::asked_or_stopped(&demo.server.engine).await
     };
     demo.stop().await;
     outcome

@@ -212,6 +212,32 @@ pub(crate) static PROVEN: View = View {
     none: "no entry",
 };
 
+/// What grants lent at an instant.
+pub(crate) static ACCESS: View = View {
+    id: "/grant",
+    columns: &[
+        text_at("WHO", "/person/id"),
+        text_at("PRIVILEGE", "/privilege"),
+        TARGETS,
+        shaped("STANDING", "/standing", Shape::Standing),
+        time_at("UNTIL", "/until"),
+        text_at("GRANT", "/grant"),
+        text_at("ENTRIES", "/entries"),
+    ],
+    wide: &[
+        text_at("NAME", "/person/name"),
+        text_at("ACTIONS", "/actions"),
+        text_at("REASON", "/reason"),
+        time_at("SINCE", "/since"),
+        text_at("REQUEST", "/request"),
+        text_at("APPROVED-BY", "/approved_by"),
+        text_at("DUTIES", "/approved_duties"),
+        text_at("BREAK-GLASS", "/break_glass"),
+        text_at("IMPACT", "/impact"),
+    ],
+    none: "nobody could do anything",
+};
+
 /// Somebody.
 pub(crate) static ME: View = View {
     id: "/person/id",

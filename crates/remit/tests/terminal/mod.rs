@@ -64,7 +64,7 @@ pub fn ran(command: &mut Command) -> Ran {
 
 /// A running demo; ends with the test.
 pub struct Demo {
-    process: Child,
+    pub process: Child,
     pub url: String,
     folder: TempDir,
 }

@@ -3,6 +3,7 @@ use super::{
     extract::{Asked, Named},
     paging::{Listed, page},
     problem::Problem,
+    proven::Proven,
     wire::PersonOut,
 };
 use crate::{
@@ -23,17 +24,7 @@ use domain::{
     ids::{GrantNumber, PersonId, PrivilegeId, RequestNumber, TargetId},
     time::Timestamp,
 };
-use engine::{
-    chain,
-    ports::Head,
-    views::{EntryRow, EvidenceQuery, Page},
-    witnesses::CosignedHead,
-};
-use ledger::{
-    digest::Digest,
-    proof_file::ProofFile,
-    tree::{HashSource, TreeHead, leaf_hash, prove_inclusion, verify_inclusion},
-};
+use engine::views::{EntryRow, EvidenceQuery, Page};
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
 use utoipa::{IntoParams, ToSchema};
@@ -62,6 +53,8 @@ pub(crate) struct Search {
     pub(crate) from: String,
     /// First instant after it (RFC 3339).
     pub(crate) to: String,
+    /// Only what was on record at this instant (RFC 3339).
+    pub(crate) as_of: String,
     /// `next` of the part before.
     pub(crate) cursor: String,
     /// How many rows at most, 1 to 200.
@@ -74,7 +67,7 @@ const WORDS_CHARS_MAX: usize = 200;
 /// Most rows of one export.
 pub(crate) const EXPORT_ROWS_MAX: usize = 10_000;
 
-fn one<T: FromStr>(name: &str, text: &str) -> Result<Option<T>, Trouble> {
+pub(super) fn one<T: FromStr>(name: &str, text: &str) -> Result<Option<T>, Trouble> {
     let text = text.trim();
     if text.is_empty() {
         return Ok(None);
@@ -86,7 +79,11 @@ fn one<T: FromStr>(name: &str, text: &str) -> Result<Option<T>, Trouble> {
     })
 }
 
-fn instant(name: &str, text: &str, portal: &Portal) -> Result<Option<Timestamp>, Trouble> {
+pub(super) fn instant(
+    name: &str,
+    text: &str,
+    portal: &Portal,
+) -> Result<Option<Timestamp>, Trouble> {
     let text = text.trim();
     if text.is_empty() {
         return Ok(None);
@@ -117,7 +114,18 @@ impl Search {
             request: one::<RequestNumber>("request", &self.request)?,
             grant: one::<GrantNumber>("grant", &self.grant)?,
             from: instant("from", &self.from, portal)?,
-            to: instant("to", &self.to, portal)?,
+            to: self.end(portal)?,
+        })
+    }
+
+    /// First instant after what is looked for: what was recorded at the very instant of `as_of` was on record then.
+    fn end(&self, portal: &Portal) -> Result<Option<Timestamp>, Trouble> {
+        let as_of = instant("as_of", &self.as_of, portal)?;
+        let after = as_of.map(|at| Timestamp(at.0.saturating_add(1)));
+        let to = instant("to", &self.to, portal)?;
+        Ok(match (to, after) {
+            (Some(to), Some(after)) => Some(to.min(after)),
+            (to, after) => to.or(after),
         })
     }
 
@@ -136,6 +144,7 @@ impl Search {
             grant: clean(&self.grant),
             from: clean(&self.from),
             to: clean(&self.to),
+            as_of: clean(&self.as_of),
             ..self
         }
     }
@@ -154,6 +163,7 @@ impl Search {
             ("grant", &self.grant),
             ("from", &self.from),
             ("to", &self.to),
+            ("as_of", &self.as_of),
         ];
         let given = all.iter().filter(|(_, value)| !value.trim().is_empty());
         let pairs: Vec<String> = given
@@ -221,7 +231,7 @@ pub(crate) struct ProvenOut {
     leaf: serde_json::Value,
 }
 
-fn must_search(viewer: &Viewer) -> Result<(), Trouble> {
+pub(super) fn must_search(viewer: &Viewer) -> Result<(), Trouble> {
     viewer.must_watch(
         &[Watch::Auditor, Watch::Security, Watch::Governance],
         "auditor, security or governance",
@@ -403,101 +413,6 @@ pub(crate) fn visible(portal: &Portal, viewer: &Viewer, entry: u64) -> Result<En
         return Ok(row);
     }
     Err(Trouble::NotFound)
-}
-
-struct Stored<'a>(&'a dyn engine::ports::LogReader);
-
-impl HashSource for Stored<'_> {
-    type Error = engine::ports::ReadError;
-    fn hashes(&self, indexes: &[u64]) -> Result<Vec<Digest>, Self::Error> {
-        self.0.hashes(indexes)
-    }
-}
-
-/// An entry as it lies in the log, and everything that proves it.
-pub(crate) struct Proven {
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) hash: Digest,
-    pub(crate) proof: Vec<Digest>,
-    pub(crate) head: TreeHead,
-    pub(crate) checkpoint: String,
-    /// What doesn't fit, if anything.
-    pub(crate) flaw: Option<String>,
-}
-
-impl Proven {
-    /// Reads and proves one entry, and checks the lot as an outsider would: against the newest checkpoint that witnesses cosigned, if it
-    /// covers the entry, else against the newest.
-    pub(crate) fn read(portal: &Portal, entry: u64) -> Result<Self, Trouble> {
-        let reader = portal.app.engine.reader();
-        let cosigned = portal.app.witnesses.as_ref();
-        let cosigned = cosigned
-            .and_then(|witnesses| witnesses.cosigned())
-            .filter(|cosigned| entry < cosigned.tree.size);
-        let head = match cosigned {
-            Some(CosignedHead { tree, note }) => Head {
-                tree,
-                checkpoint: note,
-            },
-            None => reader.head().map_err(|error| portal.unread(&error))?,
-        };
-        let mut leaves = reader
-            .leaves(entry, 1)
-            .map_err(|error| portal.unread(&error))?;
-        let bytes = leaves.pop().ok_or(Trouble::NotFound)?;
-        let proof = prove_inclusion(&Stored(&*reader), entry, head.tree.size)
-            .map_err(|error| portal.failed(&error))?;
-        let hash = leaf_hash(&bytes);
-        let flaw = flaw(portal, &head.checkpoint, &head.tree, entry, hash, &proof);
-        Ok(Self {
-            bytes,
-            hash,
-            proof,
-            head: head.tree,
-            checkpoint: head.checkpoint,
-            flaw,
-        })
-    }
-
-    /// The `.tlog-proof` file.
-    pub(crate) fn file(&self, entry: u64) -> String {
-        ProofFile {
-            entry: Some(self.bytes.clone()),
-            index: entry,
-            hashes: self.proof.clone(),
-            checkpoint: self.checkpoint.clone(),
-        }
-        .to_text()
-    }
-
-    /// The entry as JSON.
-    pub(crate) fn leaf(&self) -> serde_json::Value {
-        serde_json::from_slice(&self.bytes).unwrap_or(serde_json::Value::Null)
-    }
-}
-
-fn flaw(
-    portal: &Portal,
-    note: &str,
-    head: &TreeHead,
-    entry: u64,
-    hash: Digest,
-    proof: &[Digest],
-) -> Option<String> {
-    let key = match ledger::checkpoint::VerifierKey::parse(&portal.app.engine.vkey()) {
-        Ok(key) => key,
-        Err(error) => return Some(chain(&error)),
-    };
-    let signed = match key.open(note) {
-        Ok(checkpoint) => checkpoint.head(),
-        Err(error) => return Some(chain(&error)),
-    };
-    if signed != *head {
-        return Some("the signed checkpoint speaks of another tree than the log has".to_owned());
-    }
-    verify_inclusion(proof, &signed, entry, hash)
-        .err()
-        .map(|error| chain(&error))
 }
 
 #[utoipa::path(get, path = "/api/v1/entries/{entry}", tag = "evidence", params(("entry" = u64, Path)), responses(

@@ -15,6 +15,7 @@ use utoipa::{
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+mod access;
 mod ask;
 mod bundles;
 mod catalog;
@@ -29,6 +30,7 @@ mod me;
 mod paging;
 mod precheck;
 pub(crate) mod problem;
+mod proven;
 mod quarantine;
 mod requests;
 mod reviews;
@@ -39,11 +41,12 @@ mod witnesses;
 pub(crate) use ask::{AskIn, ask_of, unsealed};
 pub(crate) use catalog::missing;
 pub(crate) use decisions::{narrowing, queue};
-pub(crate) use evidence::{Proven, Search, exported, proof_file, visible as entry_visible};
+pub(crate) use evidence::{Search, exported, proof_file, visible as entry_visible};
 pub(crate) use extract::Strict;
 pub(crate) use grants::{opening, take_secrets, visible as grant_visible};
 pub(crate) use paging::{cursor, read_cursor};
 pub(crate) use precheck::refusal;
+pub(crate) use proven::Proven;
 pub(crate) use requests::{number_of, visible as request_visible};
 pub(crate) use reviews::{open_reviews, waiting};
 pub(crate) use session::{admitted, factors};
@@ -109,6 +112,7 @@ fn described() -> OpenApiRouter<Shared> {
         .routes(routes!(reviews::review))
         .routes(routes!(evidence::search))
         .routes(routes!(evidence::export))
+        .routes(routes!(access::access))
         .routes(routes!(evidence::entry))
         .routes(routes!(evidence::proof))
         .routes(routes!(witnesses::witnesses))

@@ -101,6 +101,7 @@ mod tests {
             failed(Failure::Stopping),
             failed(Failure::ClockDoubtful),
             failed(Failure::Unknown),
+            failed(Failure::Busy),
             failed(Failure::Full),
             failed(Failure::Unreadable),
         ]

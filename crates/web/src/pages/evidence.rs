@@ -101,6 +101,7 @@ fn filters(search: &Search) -> Vec<Filter> {
         ("grant", "Grant", &search.grant, false),
         ("from", "From", &search.from, false),
         ("to", "Until", &search.to, false),
+        ("as_of", "As of", &search.as_of, false),
     ];
     let filter = |(name, label, value, list): (&'static str, &'static str, &String, bool)| Filter {
         name,

@@ -64,6 +64,7 @@ async fn everybody_sees_just_what_is_theirs() {
         format!("/api/v1/entries/{entry}"),
         format!("/api/v1/entries/{entry}/proof"),
         "/api/v1/evidence".to_owned(),
+        "/api/v1/access".to_owned(),
         "/api/v1/bundles".to_owned(),
         "/api/v1/witnesses".to_owned(),
         "/log/cosigned".to_owned(),
