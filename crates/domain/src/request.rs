@@ -70,6 +70,8 @@ pub struct Request {
     pub account: AccountId,
     /// What is asked now.
     pub ask: Ask,
+    /// Under which bundle it was sent or last edited: another may mean something else by the same names.
+    pub bundle: Option<Digest>,
     /// Digest of requester, ask, impact and stages: what a consent binds.
     pub digest: Digest,
     /// Counts edits, from 1.

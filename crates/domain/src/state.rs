@@ -17,7 +17,7 @@ use std::{
 
 /// Counts the forms that the serialised state has had. Raise it whenever that form changes, or what some event makes of a state: a
 /// snapshot of another layout is not used.
-pub const LAYOUT: u32 = 1;
+pub const LAYOUT: u32 = 2;
 
 /// The state of all open work. It is serialised for snapshots only, which are thrown away when its form changes; it holds no
 /// words of anybody, as the leaves of the log hold none.

@@ -2,7 +2,10 @@
 //! shows all; the last consent runs those again that may have changed meanwhile. One list, so the three can't disagree.
 mod fit;
 mod form;
+mod lends;
 mod time;
+
+pub(crate) use lends::Lends;
 
 use crate::{
     catalog::{BreakGlassRule, Catalog, Privilege, Stage},

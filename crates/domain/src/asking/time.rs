@@ -1,5 +1,5 @@
 //! Is the time right: how long, from when, in a window, outside freezes; and for more time, on top of what.
-use super::{Look, passed};
+use super::{Lends, Look, passed};
 use crate::{
     catalog::{ActionKind, Catalog, Freeze},
     grant::GrantState,
@@ -70,7 +70,8 @@ pub(super) fn extension(look: &Look<'_>) -> Vec<Finding> {
     let terms = &grant.terms;
     let same = terms.holder == look.person.id
         && terms.privilege == look.ask.privilege
-        && terms.targets == look.ask.targets;
+        && terms.targets == look.ask.targets
+        && Lends::from(terms).is_within(&Lends::from(look.privilege));
     if !same {
         return no(Refused::ExtensionMismatch { grant: id });
     }

@@ -158,7 +158,7 @@ fn conclude(
 ) -> Result<Vec<Event>, Refused> {
     let id = Some(request.id);
     let as_asked = Look::at(state, &request.requester, &request.ask, id, context.now)?;
-    if !still_enough(&as_asked, request) {
+    if !still_enough(&as_asked, request) || as_asked.means_more_than(request) {
         return Err(Refused::RulesChanged {
             request: request.id,
         });

@@ -6,7 +6,7 @@ use super::ending::{Hand, ending, holding, policy_alarm};
 use crate::{
     acting::{acting, broker_only},
     actor::{Actor, Context},
-    asking::Look,
+    asking::{Lends, Look},
     catalog::Provisioning,
     event::Event,
     grant::{
@@ -318,7 +318,13 @@ fn still_allowed(state: &State, terms: &GrantTerms, context: &Context) -> Result
             RequestKind::New
         },
     };
-    Look::at(state, &terms.holder, &ask, None, context.now)?.check_again()?;
+    let look = Look::at(state, &terms.holder, &ask, None, context.now)?;
+    look.check_again()?;
+    if !Lends::from(terms).is_within(&Lends::from(look.privilege)) {
+        return Err(Refused::RulesChanged {
+            request: terms.request,
+        });
+    }
     // policies rule over what people want; the clock wants nothing, but if they were asked, they are heard
     match &context.verdict {
         Some(verdict) => super::allowed(Some(verdict)),

@@ -31,6 +31,7 @@ pub(super) fn submitted(state: &mut State, event: &Event, at: Timestamp) {
         requester: requester.clone(),
         account: account.clone(),
         ask: ask.clone(),
+        bundle: state.bundle,
         digest: *digest,
         revision: 1,
         impact: impact.clone(),
@@ -61,6 +62,7 @@ pub(super) fn edited(state: &mut State, event: &Event) {
     else {
         return;
     };
+    let in_force = state.bundle;
     let Some(open) = state.requests.get_mut(request) else {
         return;
     };
@@ -68,6 +70,7 @@ pub(super) fn edited(state: &mut State, event: &Event) {
     open.consents.clear();
     open.narrowed = None;
     open.ask = ask.clone();
+    open.bundle = in_force;
     open.digest = *digest;
     open.revision = *revision;
     open.impact = impact.clone();

@@ -161,7 +161,7 @@ impl Refused {
             Self::TooEarly { .. } => ("time", "A deadline holds until it is reached."),
             Self::RulesChanged { .. } => (
                 "rules-changed",
-                "Today's rules ask for consent that this request did not ask for when it was sent.",
+                "Today's rules ask for more consent, or lend more, than those under which this request was sent.",
             ),
             Self::Stale { .. } => (
                 "stale",

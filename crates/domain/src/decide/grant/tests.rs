@@ -135,7 +135,7 @@ fn started_after(change: fn(&mut Catalog, &mut Person)) -> String {
 fn what_has_changed_since_consent_decides_at_the_start() {
     let superseded =
         "grant-ended reason=superseded; grant-closed ended_at=+30m reason=superseded removed=0";
-    let changes: [fn(&mut Catalog, &mut Person); 5] = [
+    let changes: [fn(&mut Catalog, &mut Person); 6] = [
         |_, ada| ada.job_roles = ids("controller"),
         |_, ada| ada.training.clear(),
         |_, ada| ada.duties = ids("payment-approver"),
@@ -151,6 +151,10 @@ fn what_has_changed_since_consent_decides_at_the_start() {
                 environments: [Environment::Production].into(),
                 platforms: BTreeSet::new(),
             }];
+        },
+        |catalog, _| {
+            let privilege = catalog.privileges.get_mut(&id("edit-flow")).unwrap();
+            privilege.actions = ids("flow.read");
         },
     ];
     for change in changes {
