@@ -5,12 +5,36 @@ use anyhow::{Context as _, Result, bail};
 use std::{fs, process::Command};
 
 /// Every suite of the long tier.
-pub(super) const LONG: &[Suite] = &[Suite {
-    name: "fuzz",
-    shows: "every parser of outside bytes, on ten seconds each of what a fuzzer makes up",
-    needs: || Ok(()),
-    run: fuzz,
-}];
+pub(super) const LONG: &[Suite] = &[
+    Suite {
+        name: "models",
+        shows: "every interleaving of consent within wider bounds than the plain tests have time for",
+        needs: || Ok(()),
+        run: models,
+    },
+    Suite {
+        name: "fuzz",
+        shows: "every parser of outside bytes, on ten seconds each of what a fuzzer makes up",
+        needs: || Ok(()),
+        run: fuzz,
+    },
+];
+
+/// By cargo itself: a search may take longer than any single test is allowed to elsewhere.
+fn models() -> Result<()> {
+    let words = [
+        "test",
+        "--locked",
+        "--quiet",
+        "--package=domain",
+        "--features=long-models",
+        "--test=model_*",
+        "--",
+        "--show-output",
+        "long_",
+    ];
+    shell::run(Command::new("cargo").args(words).current_dir(tree::root()))
+}
 
 /// How long each parser is fuzzed.
 const SECONDS: u32 = 10;

@@ -47,16 +47,22 @@ struct Bounds {
 const ONE: Bounds = Bounds {
     requests: 1,
     edits: 1,
-    ticks: 2,
+    ticks: 3,
     job_changes: 1,
 };
 /// Two requests of persons who approve each other's.
 const TWO: Bounds = Bounds {
     requests: 2,
     edits: 0,
-    ticks: 1,
+    ticks: 2,
     job_changes: 0,
 };
+/// As [`TWO`], for longer.
+#[cfg(feature = "long-models")]
+const TWO_FOR_LONGER: Bounds = Bounds { ticks: 3, ..TWO };
+/// As [`TWO`], and one of both is edited.
+#[cfg(feature = "long-models")]
+const TWO_AND_AN_EDIT: Bounds = Bounds { edits: 1, ..TWO };
 
 /// A step of the clock.
 const TICK: Seconds = Seconds::from_minutes(270);
@@ -462,7 +468,10 @@ fn check(bounds: Bounds, states: usize, possible: &[&str]) {
     let unique = checker.unique_state_count();
     #[expect(clippy::print_stdout, reason = "the bounds are part of what is proved")]
     {
-        println!("consent: {bounds:?}: {unique} unique states, all of them");
+        println!(
+            "consent: {} accounts, {bounds:?}: {unique} unique states, all of them",
+            HUMANS.len()
+        );
     }
     assert_eq!(found, possible.iter().copied().collect());
     assert_eq!(unique, states);
@@ -493,12 +502,36 @@ fn whatever_happens_to_a_request_consent_keeps_its_promises() {
         "after an edit",
         "lapsed",
     ];
-    check(ONE, 1923, &possible);
+    check(ONE, 3_856, &possible);
 }
 
 #[test]
 fn those_who_decide_about_each_others_requests_keep_them_too() {
-    check(TWO, 1244, &["granted", "by a deputy", "by a manager"]);
+    check(
+        TWO,
+        4_248,
+        &["granted", "by a deputy", "by a manager", "lapsed"],
+    );
+}
+
+#[test]
+#[cfg(feature = "long-models")]
+fn long_waiting_changes_nothing_for_two() {
+    let possible = ["granted", "by a deputy", "by a manager", "lapsed"];
+    check(TWO_FOR_LONGER, 9_967, &possible);
+}
+
+#[test]
+#[cfg(feature = "long-models")]
+fn long_search_with_an_edit_changes_nothing_for_two() {
+    let possible = [
+        "granted",
+        "by a deputy",
+        "by a manager",
+        "after an edit",
+        "lapsed",
+    ];
+    check(TWO_AND_AN_EDIT, 42_006, &possible);
 }
 
 #[test]
