@@ -9,6 +9,7 @@ const NODE: &[&str] = &["nodejs", "npm"];
 const PYTHON: &[&str] = &["python3", "python3-venv"];
 const POSTGRES: &[&str] = &["postgresql-15", "postgresql-15-pgaudit"];
 const GO: &[&str] = &["golang-1.19-go", "golang-golang-x-mod-dev"];
+const MUTANTS: &str = "27.1.0";
 const CHROMIUM: &[&str] = &["chromium", "fonts-liberation"];
 
 /// Debian's PostgreSQL 15 with pgaudit; answers with the folder of its programs.
@@ -135,6 +136,39 @@ pub(crate) fn npm(sources: &str, why: &str) -> Result<PathBuf> {
     )?;
     fs::write(&stamp, lock)?;
     Ok(packages)
+}
+
+/// What changes code to see whether a test fails; answers with its program.
+///
+/// # Errors
+/// When it can't be built.
+pub(crate) fn mutants() -> Result<PathBuf> {
+    let place = tree::tools().join("mutants");
+    let program = place.join("bin/cargo-mutants");
+    let told = Command::new(&program)
+        .args(["mutants", "--version"])
+        .output();
+    let version = told.map_or_else(|_| Vec::new(), |output| output.stdout);
+    if String::from_utf8_lossy(&version).trim() == format!("cargo-mutants {MUTANTS}") {
+        return Ok(program);
+    }
+    shell::say(
+        "installing cargo-mutants under target/tools/mutants: it changes the code of the rules, to see that a test fails",
+    );
+    shell::run_quietly(
+        Command::new("cargo")
+            .args([
+                "install",
+                "--quiet",
+                "--locked",
+                "--debug",
+                "--version",
+                MUTANTS,
+            ])
+            .args(["cargo-mutants", "--root"])
+            .arg(&place),
+    )?;
+    Ok(program)
 }
 
 fn node() -> Result<()> {

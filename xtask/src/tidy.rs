@@ -5,6 +5,7 @@
 mod commands;
 mod docs;
 mod files;
+mod mutants;
 mod rooms;
 mod words;
 
@@ -77,6 +78,7 @@ pub(crate) fn run(quick: bool) -> Result<()> {
     findings.extend(files::findings(&tree));
     findings.extend(words::findings(&tree));
     findings.extend(docs::findings(&tree));
+    findings.extend(mutants::findings(&tree));
     if !quick {
         findings.extend(commands::findings(&tree)?);
     }

@@ -218,6 +218,28 @@ mod tests {
     }
 
     #[test]
+    fn in_a_quarantine_what_was_over_before_has_expired_and_nothing_starts() {
+        let mut story = Story::lent(1, "ada", "edit-flow");
+        story.fold(&[Event::GrantScheduled {
+            terms: terms(2, "ann", "read-invoices"),
+            starts_at: minutes(30),
+        }]);
+        for (began_after, at, expected) in [
+            (59, 59, "EndUnconfirmed EndUnconfirmed"),
+            (60, 60, "ExpireGrant EndUnconfirmed"),
+            (61, 61, "ExpireGrant EndUnconfirmed"),
+            (61, 60, "ExpireGrant"),
+        ] {
+            story.state.quarantine = Some(Quarantine {
+                copied: 1,
+                began_at: minutes(began_after),
+                platforms: std::collections::BTreeMap::new(),
+            });
+            check(&story, at, expected);
+        }
+    }
+
+    #[test]
     fn a_grant_held_by_a_human_expires_on_its_clock() {
         let mut story = Story::lent(1, "ada", "edit-flow");
         story.person("bob", &crate::story::hold(1));
