@@ -1,13 +1,12 @@
 //! The log as files, from a live server: the C2SP paths, and beside them the bodies and blobs that entries refer to. The head is
 //! read once, and only what it covers is written, so entries that come meanwhile don't matter.
-use crate::ports::{KeyStore, LogReader, ReadError};
+use crate::ports::{KeyStore, LogReader, ReadError, StoredHashes};
 use ledger::{
     body::{BodyError, SealedBody},
     digest::Digest,
     export::{BodyFile, BodyFileError, CHECKPOINT, blob_path, body_path},
     leaf::{BodyRef, ERASED_FIELD, Leaf, LeafError},
     tile::{self, TileError, TileId, TileKind},
-    tree::HashSource,
 };
 use std::{collections::BTreeSet, io};
 
@@ -182,15 +181,6 @@ fn erased(reader: &dyn LogReader, size: u64) -> Result<BTreeSet<String>, ExportE
     Ok(erased)
 }
 
-struct Nodes<'a>(&'a dyn LogReader);
-
-impl HashSource for Nodes<'_> {
-    type Error = ReadError;
-    fn hashes(&self, indexes: &[u64]) -> Result<Vec<Digest>, ReadError> {
-        self.0.hashes(indexes)
-    }
-}
-
 impl Export<'_> {
     fn write(&mut self, path: &str, bytes: &[u8]) -> Result<(), ExportError> {
         (self.out)(path, bytes).map_err(|source| ExportError::Write {
@@ -200,7 +190,8 @@ impl Export<'_> {
     }
 
     fn hashes(&mut self, tile: TileId) -> Result<(), ExportError> {
-        let bytes = tile::tile_bytes(&Nodes(self.reader), tile).map_err(ExportError::Tile)?;
+        let bytes =
+            tile::tile_bytes(&StoredHashes(self.reader), tile).map_err(ExportError::Tile)?;
         self.write(&tile.to_string(), &bytes)
     }
 

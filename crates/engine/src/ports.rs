@@ -8,7 +8,7 @@ use domain::{
 use ledger::{
     body::{PersonKey, SealedBody},
     digest::Digest,
-    tree::{StoredHash, TreeHead},
+    tree::{HashSource, StoredHash, TreeHead},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -160,6 +160,22 @@ pub trait LogReader: Send + Sync {
     /// # Errors
     /// [`ReadError`] if the store can't be read.
     fn answer(&self, principal: &str, key: &str) -> Result<Option<KeptAnswer>, ReadError>;
+}
+
+/// The nodes of the tree as the log keeps them, for tiles and proofs.
+pub struct StoredHashes<'a>(pub &'a dyn LogReader);
+
+impl fmt::Debug for StoredHashes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("StoredHashes")
+    }
+}
+
+impl HashSource for StoredHashes<'_> {
+    type Error = ReadError;
+    fn hashes(&self, indexes: &[u64]) -> Result<Vec<Digest>, ReadError> {
+        self.0.hashes(indexes)
+    }
 }
 
 /// Writes the log; exactly one at a time.

@@ -6,7 +6,7 @@
 use crate::{
     fold::Fold,
     handle::Settings,
-    ports::{LogReader, ReadError},
+    ports::{LogReader, ReadError, StoredHashes},
     rules::{BundleError, Rules},
 };
 use domain::{
@@ -16,7 +16,7 @@ use domain::{
 };
 use ledger::{
     checkpoint::{Signer, VOUCHED_BYTES, VerifierKey, VerifierKeyError},
-    tree::{HashSource, ProveError, Tree, TreeHead},
+    tree::{ProveError, Tree, TreeHead},
 };
 use serde::{Deserialize, Serialize};
 
@@ -68,16 +68,6 @@ pub(crate) enum SnapshotError {
         #[source]
         source: BundleError,
     },
-}
-
-/// Nodes of the tree as they are stored.
-pub(crate) struct Nodes<'a>(pub(crate) &'a dyn LogReader);
-
-impl HashSource for Nodes<'_> {
-    type Error = ReadError;
-    fn hashes(&self, indexes: &[u64]) -> Result<Vec<ledger::digest::Digest>, ReadError> {
-        self.0.hashes(indexes)
-    }
 }
 
 /// Who reads and writes snapshots.
@@ -169,7 +159,8 @@ impl Snapshot {
 
     /// The fold that it stands for, if the log's own tree has that head.
     pub(crate) fn resume(self, reader: &dyn LogReader) -> Result<Fold, SnapshotError> {
-        let tree = Tree::resume(self.entries, &Nodes(reader)).map_err(SnapshotError::Nodes)?;
+        let tree =
+            Tree::resume(self.entries, &StoredHashes(reader)).map_err(SnapshotError::Nodes)?;
         if crate::entry::domain_digest(&tree.head().root) != self.root {
             return Err(SnapshotError::OtherLog {
                 entries: self.entries,

@@ -10,11 +10,11 @@ use domain::{
 };
 use engine::{
     Answer, Engine, Submission, chain,
-    ports::{Head, LogReader},
+    ports::{Head, LogReader, StoredHashes},
     witnesses::{Witnesses, Word},
 };
 use ledger::{
-    Checkpoint, Digest, HashSource, Quorum, Tree, VerifierKey, WitnessKey,
+    Checkpoint, Quorum, Tree, VerifierKey, WitnessKey,
     tree::prove_consistency,
     witness::{AddCheckpoint, read_answer, read_size},
 };
@@ -114,7 +114,7 @@ impl Asked {
 fn must_continue(cosigned: &Checkpoint, reader: &dyn LogReader) -> Result<()> {
     let size = reader.head()?.tree.size;
     let continues = cosigned.size <= size
-        && Tree::resume(cosigned.size, &Stored(reader))?.head() == cosigned.head();
+        && Tree::resume(cosigned.size, &StoredHashes(reader))?.head() == cosigned.head();
     ensure!(
         continues,
         "witnesses cosigned {} entries, and this log of {size} does not continue them: its end is lost or it was rewritten. Restore the newer log; if it is lost for good, move the file `cosigned` out of the data folder and tell your auditors",
@@ -296,15 +296,6 @@ struct Reply {
     text: String,
 }
 
-struct Stored<'a>(&'a dyn LogReader);
-
-impl HashSource for Stored<'_> {
-    type Error = engine::ports::ReadError;
-    fn hashes(&self, indexes: &[u64]) -> Result<Vec<Digest>, Self::Error> {
-        self.0.hashes(indexes)
-    }
-}
-
 impl One {
     /// Sends from the size we know, and once more from the size it tells.
     async fn ask(self) -> Word {
@@ -348,7 +339,7 @@ impl One {
         // what we believe it knows may be ahead of a log that was set back
         let old = old.min(size);
         let proof = tokio::task::spawn_blocking(move || {
-            prove_consistency(&Stored(reader.as_ref()), old, size)
+            prove_consistency(&StoredHashes(reader.as_ref()), old, size)
         });
         let request = AddCheckpoint {
             old,

@@ -15,11 +15,8 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use ledger::{
-    digest::Digest,
-    tile::{TileId, TileKind, entries_bundle, tile_bytes},
-    tree::HashSource,
-};
+use engine::ports::StoredHashes;
+use ledger::tile::{TileId, TileKind, entries_bundle, tile_bytes};
 
 const FOREVER: HeaderValue = HeaderValue::from_static("private, max-age=31536000, immutable");
 const NEVER: HeaderValue = HeaderValue::from_static("no-store");
@@ -87,15 +84,6 @@ async fn cosigned(State(portal): State<Shared>, headers: HeaderMap) -> Result<Re
         .into_response())
 }
 
-struct Stored<'a>(&'a dyn engine::ports::LogReader);
-
-impl HashSource for Stored<'_> {
-    type Error = engine::ports::ReadError;
-    fn hashes(&self, indexes: &[u64]) -> Result<Vec<Digest>, Self::Error> {
-        self.0.hashes(indexes)
-    }
-}
-
 /// `GET /log/tile/...`: hashes or entries. Full tiles never change; a partial one is served at its own width only.
 async fn tile(
     State(portal): State<Shared>,
@@ -113,7 +101,7 @@ async fn tile(
     }
     let bytes = match tile.kind() {
         TileKind::Hashes { .. } => {
-            tile_bytes(&Stored(&*reader), tile).map_err(|error| portal.failed(&error))?
+            tile_bytes(&StoredHashes(&*reader), tile).map_err(|error| portal.failed(&error))?
         }
         TileKind::Entries => {
             let leaves = reader

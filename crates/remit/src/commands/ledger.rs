@@ -9,13 +9,8 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use clap::Args;
-use engine::ports::LogReader;
-use ledger::{
-    checkpoint::VerifierKey,
-    digest::Digest,
-    proof_file::ProofFile,
-    tree::{HashSource, prove_inclusion},
-};
+use engine::ports::{LogReader, StoredHashes};
+use ledger::{checkpoint::VerifierKey, proof_file::ProofFile, tree::prove_inclusion};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use store::SqliteLog;
@@ -110,15 +105,6 @@ fn reader(folder: &Path) -> Result<std::sync::Arc<dyn LogReader>> {
     Ok(log)
 }
 
-struct Stored<'a>(&'a dyn LogReader);
-
-impl HashSource for Stored<'_> {
-    type Error = engine::ports::ReadError;
-    fn hashes(&self, indexes: &[u64]) -> Result<Vec<Digest>, Self::Error> {
-        self.0.hashes(indexes)
-    }
-}
-
 fn local(folder: &Path, entry: u64) -> Result<String> {
     let reader = reader(folder)?;
     let head = reader.head().context("could not read the log")?;
@@ -138,7 +124,7 @@ fn local(folder: &Path, entry: u64) -> Result<String> {
                 &[],
             )
         })?;
-    let hashes = prove_inclusion(&Stored(reader.as_ref()), entry, head.tree.size)
+    let hashes = prove_inclusion(&StoredHashes(reader.as_ref()), entry, head.tree.size)
         .context("could not prove the entry")?;
     Ok(ProofFile {
         entry: Some(leaf),

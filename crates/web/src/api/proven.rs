@@ -1,20 +1,15 @@
 //! One entry as it lies in the log, with the proof that it is in it: made and checked as an outsider would.
 use crate::{app::Portal, trouble::Trouble};
-use engine::{chain, ports::Head, witnesses::CosignedHead};
+use engine::{
+    chain,
+    ports::{Head, StoredHashes},
+    witnesses::CosignedHead,
+};
 use ledger::{
     digest::Digest,
     proof_file::ProofFile,
-    tree::{HashSource, TreeHead, leaf_hash, prove_inclusion, verify_inclusion},
+    tree::{TreeHead, leaf_hash, prove_inclusion, verify_inclusion},
 };
-
-struct Stored<'a>(&'a dyn engine::ports::LogReader);
-
-impl HashSource for Stored<'_> {
-    type Error = engine::ports::ReadError;
-    fn hashes(&self, indexes: &[u64]) -> Result<Vec<Digest>, Self::Error> {
-        self.0.hashes(indexes)
-    }
-}
 
 /// An entry as it lies in the log, and everything that proves it.
 pub(crate) struct Proven {
@@ -53,7 +48,7 @@ impl Proven {
             .leaves(entry, 1)
             .map_err(|error| portal.unread(&error))?;
         let bytes = leaves.pop().ok_or(Trouble::NotFound)?;
-        let proof = prove_inclusion(&Stored(&*reader), entry, head.tree.size)
+        let proof = prove_inclusion(&StoredHashes(&*reader), entry, head.tree.size)
             .map_err(|error| portal.failed(&error))?;
         let hash = leaf_hash(&bytes);
         let flaw = flaw(portal, &head.checkpoint, &head.tree, entry, hash, &proof);
