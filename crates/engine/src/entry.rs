@@ -8,7 +8,7 @@ use domain::{
     keeping::LegalHold,
     time::Timestamp,
 };
-use ledger::leaf::{LEAF_VERSION, Leaf, LeafError};
+use ledger::leaf::{Envelope, LEAF_VERSION, Leaf, LeafError};
 
 /// Why an entry can't be read as a decision.
 #[derive(Debug, thiserror::Error)]
@@ -83,6 +83,7 @@ pub fn kind(command: &Command) -> &'static str {
         Command::RecordRemovalFailed { .. } => "record-removal-failed",
         Command::BeginUse { .. } => "begin-use",
         Command::FinishUse { .. } => "finish-use",
+        Command::FinishUses { .. } => "finish-uses",
         Command::RecordActivity { .. } => "record-activity",
         Command::EscalateReview { .. } => "escalate-review",
         Command::ReportWitnesses { .. } => "report-witnesses",
@@ -139,6 +140,7 @@ pub fn stream(command: &Command, outcome: &Outcome) -> String {
         | Command::RecordRemoved { grant, .. }
         | Command::RecordRemovalFailed { grant, .. }
         | Command::FinishUse { grant, .. }
+        | Command::FinishUses { grant, .. }
         | Command::EscalateReview { grant }
         | Command::RecordMissing { grant, .. }
         | Command::EndUnconfirmed { grant }
@@ -188,20 +190,19 @@ fn grant_or_platform(grant: Option<GrantId>, platform: &PlatformId) -> String {
 }
 
 impl Recorded {
-    /// The leaf of this entry.
+    /// The canonical bytes of this entry, as the tree hashes them.
     ///
     /// # Errors
-    /// [`serde_json::Error`] if the record has no form in JSON.
-    pub fn leaf(&self, engine_version: &str) -> Result<Leaf, serde_json::Error> {
-        Ok(Leaf {
-            v: LEAF_VERSION,
-            kind: self.kind.clone(),
-            stream: self.stream.clone(),
+    /// [`LeafError`] if the entry is too large, or holds what has no canonical form.
+    pub fn encode(&self, engine_version: &str) -> Result<Vec<u8>, LeafError> {
+        let envelope = Envelope {
+            kind: &self.kind,
+            stream: &self.stream,
             at: self.at.0,
-            engine: engine_version.to_owned(),
+            engine: engine_version,
             bundle: self.bundle.map(ledger_digest),
-            record: serde_json::to_value(&self.record)?,
-        })
+        };
+        envelope.encode(&self.record)
     }
 
     /// Reads an entry from its leaf.

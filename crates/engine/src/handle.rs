@@ -191,9 +191,6 @@ pub enum Failed {
     /// The entry would be too large, or hold a number that the ledger can't.
     #[error("the command makes an entry that the ledger can't hold")]
     Unrecordable(#[source] ledger::leaf::LeafError),
-    /// The decision has no form in the ledger: a defect of the engine.
-    #[error("the decision could not be written down")]
-    Unwritable(#[source] serde_json::Error),
     /// The log could not be read.
     #[error("the log could not be read")]
     Read(#[source] ReadError),

@@ -332,9 +332,7 @@ impl Writer {
             },
         };
         let leaf = recorded
-            .leaf(&self.engine_version)
-            .map_err(Failed::Unwritable)?
-            .encode()
+            .encode(&self.engine_version)
             .map_err(Failed::Unrecordable)?;
         // nothing fails from here on
         self.shared.clock.record(at);

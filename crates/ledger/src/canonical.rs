@@ -4,8 +4,12 @@
 //! refused rather than rounded, because a rounded number would hash to something nobody wrote. Bytes that
 //! are not canonical are refused on reading, so that one meaning can't have two hashes.
 
+mod serialize;
+
 use serde::Serialize;
 use serde_json::{Map, Number, Value};
+
+pub(crate) use serialize::Canonical;
 
 /// The largest whole number that every JSON reader holds exactly: 2^53 - 1.
 pub const INTEGER_MAX: i64 = (1 << 53) - 1;
@@ -60,8 +64,9 @@ pub fn canonical_json(value: &Value) -> Result<Vec<u8>, CanonicalError> {
 /// # Errors
 /// As [`canonical_json`]; also a value that JSON can't say.
 pub fn to_canonical<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, CanonicalError> {
-    let value = serde_json::to_value(value).map_err(CanonicalError::Unserializable)?;
-    canonical_json(&value)
+    let mut out = Vec::with_capacity(256);
+    value.serialize(Canonical::new(&mut out, DEPTH_MAX))?;
+    Ok(out)
 }
 
 /// Reads bytes that must be canonical; duplicate keys, spaces, other escapes and other orders are refused.
@@ -122,8 +127,7 @@ fn write_object(
     depth: usize,
 ) -> Result<(), CanonicalError> {
     let mut members: Vec<(&String, &Value)> = map.iter().collect();
-    // UTF-16 and UTF-8 order differ only beyond U+FFFF; RFC 8785 §3.2.3 asks for the former
-    members.sort_unstable_by(|(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
+    members.sort_unstable_by(|(a, _), (b, _)| serialize::order(a, b));
     out.push(b'{');
     for (n, (key, value)) in members.into_iter().enumerate() {
         if n > 0 {

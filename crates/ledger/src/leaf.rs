@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::canonical::{self, CanonicalError, DEPTH_MAX};
+use crate::canonical::{self, Canonical, CanonicalError, DEPTH_MAX};
 use crate::digest::Digest;
 
 /// The most bytes that an entry may have: its length is told in two bytes (C2SP tlog-tiles).
@@ -136,37 +136,16 @@ impl Leaf {
         self.list(ERASED_FIELD)
     }
 
-    /// Written field by field, in the order of their names: a log is read a million entries at a time, and
-    /// going through a generic value would copy every record.
     fn canonical_bytes(&self) -> Result<Vec<u8>, CanonicalError> {
-        let Self {
-            v,
-            kind,
-            stream,
-            at,
-            engine,
-            bundle,
-            record,
-        } = self;
-        let mut out = Vec::with_capacity(512);
-        out.extend_from_slice(b"{\"at\":");
-        canonical::write_integer(*at, &mut out)?;
-        match bundle {
-            Some(bundle) => out.extend_from_slice(format!(",\"bundle\":\"{bundle}\"").as_bytes()),
-            None => out.extend_from_slice(b",\"bundle\":null"),
-        }
-        out.extend_from_slice(b",\"engine\":");
-        canonical::write_string(engine, &mut out)?;
-        out.extend_from_slice(b",\"kind\":");
-        canonical::write_string(kind, &mut out)?;
-        out.extend_from_slice(b",\"record\":");
-        canonical::write_value(record, &mut out, DEPTH_MAX - 1)?;
-        out.extend_from_slice(b",\"stream\":");
-        canonical::write_string(stream, &mut out)?;
-        out.extend_from_slice(b",\"v\":");
-        canonical::write_integer(i64::from(*v), &mut out)?;
-        out.push(b'}');
-        Ok(out)
+        let envelope = Envelope {
+            kind: &self.kind,
+            stream: &self.stream,
+            at: self.at,
+            engine: &self.engine,
+            bundle: self.bundle,
+        };
+        let record = |out: &mut Vec<u8>| canonical::write_value(&self.record, out, DEPTH_MAX - 1);
+        envelope.around(self.v, record)
     }
 
     fn check_references(&self) -> Result<(), LeafError> {
@@ -184,6 +163,100 @@ impl Leaf {
             }
         }
     }
+}
+
+/// All of an entry but its record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Envelope<'a> {
+    /// As in [`Leaf`].
+    pub kind: &'a str,
+    /// As in [`Leaf`].
+    pub stream: &'a str,
+    /// As in [`Leaf`].
+    pub at: i64,
+    /// As in [`Leaf`].
+    pub engine: &'a str,
+    /// As in [`Leaf`].
+    pub bundle: Option<Digest>,
+}
+
+impl Envelope<'_> {
+    /// The canonical bytes of the entry with this record, in this release's layout: the same as [`Leaf::encode`] gives, without
+    /// a copy of the record in between.
+    ///
+    /// # Errors
+    /// As [`Leaf::encode`].
+    pub fn encode<R: Serialize>(&self, record: &R) -> Result<Vec<u8>, LeafError> {
+        let mut references = Ok(());
+        let bytes = self.around(LEAF_VERSION, |out| {
+            let start = out.len();
+            record.serialize(Canonical::new(out, DEPTH_MAX - 1))?;
+            references = check_references(out.get(start..).unwrap_or_default());
+            Ok(())
+        });
+        let bytes = bytes.map_err(LeafError::NotCanonical)?;
+        references?;
+        if bytes.len() > LEAF_BYTES_MAX {
+            return Err(LeafError::TooLarge { bytes: bytes.len() });
+        }
+        Ok(bytes)
+    }
+
+    /// Written field by field, in the order of their names: a log is read a million entries at a time, and going through a
+    /// generic value would copy every record.
+    fn around(
+        &self,
+        version: u16,
+        record: impl FnOnce(&mut Vec<u8>) -> Result<(), CanonicalError>,
+    ) -> Result<Vec<u8>, CanonicalError> {
+        let mut out = Vec::with_capacity(2_048);
+        out.extend_from_slice(b"{\"at\":");
+        canonical::write_integer(self.at, &mut out)?;
+        match self.bundle {
+            Some(bundle) => out.extend_from_slice(format!(",\"bundle\":\"{bundle}\"").as_bytes()),
+            None => out.extend_from_slice(b",\"bundle\":null"),
+        }
+        out.extend_from_slice(b",\"engine\":");
+        canonical::write_string(self.engine, &mut out)?;
+        out.extend_from_slice(b",\"kind\":");
+        canonical::write_string(self.kind, &mut out)?;
+        out.extend_from_slice(b",\"record\":");
+        record(&mut out)?;
+        out.extend_from_slice(b",\"stream\":");
+        canonical::write_string(self.stream, &mut out)?;
+        out.extend_from_slice(b",\"v\":");
+        canonical::write_integer(i64::from(version), &mut out)?;
+        out.push(b'}');
+        Ok(out)
+    }
+}
+
+/// Checks the lists that the ledger reads, in the bytes of a record; what is no object has none.
+fn check_references(record: &[u8]) -> Result<(), LeafError> {
+    /// The lists by their shape alone.
+    #[derive(Deserialize)]
+    struct Lists {
+        #[serde(default, rename = "bodies")]
+        _bodies: Vec<BodyRef>,
+        #[serde(default, rename = "blobs")]
+        _blobs: Vec<Digest>,
+        #[serde(default, rename = "erased")]
+        _erased: Vec<String>,
+    }
+    if record.first() != Some(&b'{') || serde_json::from_slice::<Lists>(record).is_ok() {
+        return Ok(());
+    }
+    // only now it matters which list it is
+    let leaf = Leaf {
+        v: LEAF_VERSION,
+        kind: String::new(),
+        stream: String::new(),
+        at: 0,
+        engine: String::new(),
+        bundle: None,
+        record: serde_json::from_slice(record).map_err(LeafError::Malformed)?,
+    };
+    leaf.check_references()
 }
 
 #[cfg(test)]
@@ -251,6 +324,32 @@ mod tests {
             r#"{"at":1763895871000,"bundle":null,"engine":"0.1.0","kind":"request.approved","record":null,"stream":"R-1042","v":1}"#
         );
         assert_eq!(Leaf::decode(&bytes).unwrap(), bare);
+    }
+
+    /// What is written without a generic value in between is what is written with it, refusals included.
+    #[test]
+    fn an_envelope_writes_what_the_entry_would() {
+        let many = json!({"text": "x".repeat(LEAF_BYTES_MAX)});
+        for record in [
+            json!({"b": [1, {"z": 0, "a": "\u{202e}"}], "a": null, BODIES_FIELD: []}),
+            json!("text"),
+            json!([1, 2]),
+            json!({BODIES_FIELD: ["x"]}),
+            json!({BLOBS_FIELD: [Digest::of(b"x")], ERASED_FIELD: [1]}),
+            json!({"fraction": 0.5}),
+            many,
+        ] {
+            let entry = leaf(record);
+            let envelope = Envelope {
+                kind: &entry.kind,
+                stream: &entry.stream,
+                at: entry.at,
+                engine: &entry.engine,
+                bundle: entry.bundle,
+            };
+            let told = |bytes: Result<Vec<u8>, LeafError>| bytes.map_err(|error| error.to_string());
+            assert_eq!(told(envelope.encode(&entry.record)), told(entry.encode()));
+        }
     }
 
     #[test]

@@ -102,11 +102,9 @@ fn failure(portal: &Portal, failed: &Failed) -> Trouble {
         Failed::ClockDoubtful { .. } => Failure::ClockDoubtful,
         Failed::Unknown => Failure::Unknown,
         Failed::Full => Failure::Full,
-        Failed::Unwritable(_)
-        | Failed::Read(_)
-        | Failed::Entry(_)
-        | Failed::Body(_)
-        | Failed::Sealed(_) => Failure::Unreadable,
+        Failed::Read(_) | Failed::Entry(_) | Failed::Body(_) | Failed::Sealed(_) => {
+            Failure::Unreadable
+        }
     };
     let reference = portal.reference();
     tracing::error!(reference, error = %chain(failed), "a command was not answered");
