@@ -204,6 +204,13 @@ pub enum Command {
         /// What came of it.
         outcome: UseOutcome,
     },
+    /// What came of several uses of one grant that ended at about the same time: all of it is recorded, or none.
+    FinishUses {
+        /// Under which grant.
+        grant: GrantId,
+        /// Which uses, each once, and what came of them.
+        uses: Vec<FinishedUse>,
+    },
     /// A platform's own log tells of something done.
     RecordActivity {
         /// What was done.
@@ -345,6 +352,15 @@ pub struct Attempt {
     pub destination: Option<String>,
     /// What didn't map to the catalog, in plain words; not empty means refused.
     pub unmapped: Vec<String>,
+}
+
+/// A use, and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FinishedUse {
+    /// Which use.
+    pub use_id: UseId,
+    /// What came of it.
+    pub outcome: UseOutcome,
 }
 
 /// What came of a use.

@@ -55,6 +55,7 @@ pub fn question(state: &State, given: &Given, now: Timestamp) -> Option<PolicyQu
         | Command::RecordRemoved { .. }
         | Command::RecordRemovalFailed { .. }
         | Command::FinishUse { .. }
+        | Command::FinishUses { .. }
         | Command::ReportWitnesses { .. }
         | Command::RecordActivity { .. }
         | Command::BeginQuarantine { .. }

@@ -2,6 +2,7 @@
 use crate::{
     clock::TimeKeeper,
     jobs::Jobs,
+    outcomes::Outcomes,
     past,
     ports::{GrantSignal, KeyStore, LogReader, Random, Snapshots},
     rules::Rules,
@@ -38,6 +39,7 @@ pub(crate) struct Shared {
     pub(crate) projected: watch::Sender<u64>,
     pub(crate) vault: Vault,
     pub(crate) jobs: Jobs,
+    pub(crate) outcomes: Outcomes,
     /// Lets few ask about the past at a time.
     pub(crate) looking_back: Semaphore,
     /// Wakes whoever destroys keys.
@@ -95,6 +97,7 @@ impl Shared {
             projected: watch::channel(parts.projected).0,
             vault: Vault::default(),
             jobs: Jobs::default(),
+            outcomes: Outcomes::default(),
             looking_back: Semaphore::new(past::AT_A_TIME),
             forget: Notify::new(),
             wake: Notify::new(),

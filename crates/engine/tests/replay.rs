@@ -49,7 +49,7 @@ fn first(leaves: &[Leaf], kind: &str) -> usize {
         .unwrap_or_else(|| panic!("the story has no `{kind}` that was done"))
 }
 
-const KINDS: [&str; 35] = [
+const KINDS: [&str; 36] = [
     "adopt-genesis",
     "propose-bundle",
     "confirm-bundle",
@@ -77,6 +77,7 @@ const KINDS: [&str; 35] = [
     "record-removal-failed",
     "begin-use",
     "finish-use",
+    "finish-uses",
     "record-activity",
     "escalate-review",
     "report-witnesses",

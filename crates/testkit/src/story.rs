@@ -3,7 +3,9 @@
 use crate::{Trouble, World, person, strict_bundle};
 use domain::{
     actor::Actor,
-    command::{Activity, Attempt, Command, DirectoryChange, Given, ReviewFinding, UseOutcome},
+    command::{
+        Activity, Attempt, Command, DirectoryChange, FinishedUse, Given, ReviewFinding, UseOutcome,
+    },
     event::Event,
     fixture,
     ids::{CredentialId, GrantId, PersonId, UseId},
@@ -111,6 +113,7 @@ async fn uses(world: &World) {
         outcome,
     };
     world.done(world.gateway(), finish).await;
+    finished_together(world, grant, session).await;
     for _ in 0..3 {
         let outside = outside(world, grant, session);
         let _ = world.submit(world.gateway(), outside).await.unwrap();
@@ -129,6 +132,26 @@ async fn uses(world: &World) {
     world
         .done(Actor::System, Command::RecordActivity { activity })
         .await;
+}
+
+/// Two uses whose outcome is told at once.
+async fn finished_together(world: &World, grant: GrantId, session: CredentialId) {
+    let mut uses = Vec::new();
+    for bytes in [512, 0] {
+        let attempt = world.attempt(grant, session);
+        let use_id = begun(&world.done(world.gateway(), attempt).await);
+        uses.push(FinishedUse {
+            use_id: use_id.unwrap(),
+            outcome: UseOutcome {
+                status: Some(200),
+                bytes,
+                rows: 0,
+                cut: bytes == 0,
+            },
+        });
+    }
+    let finish = Command::FinishUses { grant, uses };
+    world.done(world.gateway(), finish).await;
 }
 
 fn outside(world: &World, grant: GrantId, session: CredentialId) -> Command {

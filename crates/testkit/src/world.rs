@@ -140,7 +140,12 @@ impl World {
 
     /// The same on ports that nobody has used.
     pub async fn begun(ports: WorldPorts) -> Self {
-        let (engine, running) = ports.start(bundle()).unwrap();
+        Self::under(ports, bundle()).await
+    }
+
+    /// The same under another bundle.
+    pub async fn under(ports: WorldPorts, bundle: BundleFiles) -> Self {
+        let (engine, running) = ports.start(bundle).unwrap();
         let world = Self {
             engine,
             ports,

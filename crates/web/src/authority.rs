@@ -147,12 +147,8 @@ impl LocalAuthority {
     }
 
     async fn finish_use(&self, finish: Finish) -> Result<Finished, Unreachable> {
-        let command = Command::FinishUse {
-            use_id: finish.use_id,
-            grant: finish.grant,
-            outcome: finish.outcome,
-        };
-        match self.submit(self.actor(), command).await? {
+        let told = self.engine.finish_use(self.gateway.clone(), finish).await;
+        match told.map_err(|error| unreachable(&error))? {
             Answer::Done { entry, events, .. } => Ok(Finished {
                 entry,
                 stopped: stopped(entry, &events),

@@ -165,7 +165,11 @@ fn by_domain(state: &State, command: &Command, context: &Context) -> Result<Vec<
             use_id,
             grant,
             outcome,
-        } => usage::finish(state, (*grant, *use_id), outcome, context),
+        } => usage::finish(state, *grant, [(*use_id, outcome)], context),
+        Command::FinishUses { grant, uses } => {
+            let uses = uses.iter().map(|used| (used.use_id, &used.outcome));
+            usage::finish(state, *grant, uses, context)
+        }
         Command::RecordActivity { activity } => usage::activity(state, activity, context),
         Command::EscalateReview { grant } => review::escalate(state, *grant, context),
         Command::ReportWitnesses { report } => witnessing::report(report, context),

@@ -52,6 +52,7 @@ pub(super) fn passes(state: &State, command: &Command) -> Result<(), Refused> {
         | Command::RecordRemoved { .. }
         | Command::RecordRemovalFailed { .. }
         | Command::FinishUse { .. }
+        | Command::FinishUses { .. }
         | Command::RecordActivity { .. }
         | Command::EscalateReview { .. }
         | Command::ReviewGrant { .. }

@@ -10,6 +10,7 @@ use crate::{
     refusal::{Meter, Refused},
     state::State,
 };
+use std::collections::BTreeSet;
 
 /// Whether a use may go ahead; the reason is what its caller is told.
 ///
@@ -65,31 +66,39 @@ pub(super) fn begin(
     }
 }
 
-pub(super) fn finish(
+/// What came of uses of one grant, each use once.
+pub(super) fn finish<'a>(
     state: &State,
-    (grant_id, use_id): (GrantId, UseId),
-    outcome: &UseOutcome,
+    grant_id: GrantId,
+    uses: impl IntoIterator<Item = (UseId, &'a UseOutcome)>,
     context: &Context,
 ) -> Result<Vec<Event>, Refused> {
     at_gateway(&context.actor, None)?;
-    let mut events = vec![Event::UseFinished {
-        use_id,
-        grant: grant_id,
-        outcome: outcome.clone(),
-    }];
     // what came of a use is recorded even if its grant is closed and forgotten
-    let Some(grant) = state.grants.get(&grant_id) else {
-        return Ok(events);
-    };
-    if !grant.open_uses.contains(&use_id) {
+    let grant = state.grants.get(&grant_id);
+    let mut usage = grant.map(|grant| grant.usage).unwrap_or_default();
+    let mut told = BTreeSet::new();
+    let mut events = Vec::new();
+    for (use_id, outcome) in uses {
+        let open = grant.is_none_or(|grant| grant.open_uses.contains(&use_id));
+        if !open || !told.insert(use_id) {
+            return Err(Refused::Repeated);
+        }
+        usage.bytes = usage.bytes.saturating_add(outcome.bytes);
+        usage.rows = usage.rows.saturating_add(outcome.rows);
+        events.push(Event::UseFinished {
+            use_id,
+            grant: grant_id,
+            outcome: outcome.clone(),
+        });
+    }
+    if told.is_empty() {
         return Err(Refused::Repeated);
     }
-    let usage = Usage {
-        bytes: grant.usage.bytes.saturating_add(outcome.bytes),
-        rows: grant.usage.rows.saturating_add(outcome.rows),
-        ..grant.usage
-    };
-    if matches!(grant.state, GrantState::Active { .. }) && is_over(grant, usage) {
+    if let Some(grant) = grant
+        && matches!(grant.state, GrantState::Active { .. })
+        && is_over(grant, usage)
+    {
         events.extend(holding(grant, HoldReason::OverBudget, None, None));
     }
     Ok(events)

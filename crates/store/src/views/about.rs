@@ -50,7 +50,10 @@ impl About {
         let holder = grant.as_ref().map(|terms| terms.holder.clone());
         let is_use = matches!(
             command,
-            Command::BeginUse { .. } | Command::FinishUse { .. } | Command::RecordActivity { .. }
+            Command::BeginUse { .. }
+                | Command::FinishUse { .. }
+                | Command::FinishUses { .. }
+                | Command::RecordActivity { .. }
         );
         let person = step
             .recorded
@@ -110,7 +113,7 @@ fn targets(
             .map(|(_, target)| target.clone())
             .collect(),
         Command::RecordActivity { activity } => native(step, activity),
-        Command::FinishUse { .. } => BTreeSet::new(),
+        Command::FinishUse { .. } | Command::FinishUses { .. } => BTreeSet::new(),
         _ => {
             let of_request = request.map(|request| &request.targets);
             of_request
@@ -169,6 +172,7 @@ fn grant_id(step: &Step<'_>) -> Option<GrantId> {
         | Command::RecordMissing { grant, .. }
         | Command::EndUnconfirmed { grant }
         | Command::FinishUse { grant, .. }
+        | Command::FinishUses { grant, .. }
         | Command::ReviewGrant { grant, .. } => Some(*grant),
         Command::BeginUse { attempt } => attempt.grant,
         Command::RecordActivity { activity } => activity.grant,

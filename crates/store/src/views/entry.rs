@@ -127,6 +127,7 @@ fn texts(command: &Command) -> Vec<&Text> {
         | Command::RecordRemovalFailed { .. }
         | Command::BeginUse { .. }
         | Command::FinishUse { .. }
+        | Command::FinishUses { .. }
         | Command::ErasePerson { .. }
         | Command::RecordErased { .. }
         | Command::PlaceLegalHold { .. }

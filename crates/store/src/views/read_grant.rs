@@ -159,7 +159,7 @@ fn entries(db: &Connection, number: GrantNumber) -> Result<Vec<u64>, RowError> {
             entry.entry
         FROM entry
         WHERE entry.grant_number = ?1
-            AND entry.kind NOT IN ('begin-use', 'finish-use', 'record-activity')
+            AND entry.kind NOT IN ('begin-use', 'finish-use', 'finish-uses', 'record-activity')
         ORDER BY entry.entry",
     )?;
     let entries = statement.query_map([number.0], |row| row.get(0))?;

@@ -10,7 +10,7 @@ use super::{
 use crate::error::RowError;
 use domain::{
     actor::Actor,
-    command::{Command, DirectoryChange, ReviewFinding, UseOutcome},
+    command::{Command, DirectoryChange, FinishedUse, ReviewFinding, UseOutcome},
     event::Event,
     grant::{CredentialKind, HoldReason},
     ids::{Digest, PersonId},
@@ -73,9 +73,10 @@ impl Line<'_> {
                     self.grant()
                 ))
             }
-            (None, Command::BeginUse { .. } | Command::FinishUse { .. }) => {
-                Ok(format!("{} {}", self.user()?, self.deed()?))
-            }
+            (
+                None,
+                Command::BeginUse { .. } | Command::FinishUse { .. } | Command::FinishUses { .. },
+            ) => Ok(format!("{} {}", self.user()?, self.deed()?)),
             (None, Command::RecordActivity { activity }) => {
                 let (platform, done) = (&activity.platform, usage::done(activity));
                 let under = match &self.about.grant {
@@ -270,6 +271,15 @@ impl Line<'_> {
                     self.t("finished", "finish"),
                     self.grant(),
                     came(outcome)
+                )
+            }
+            Command::FinishUses { uses, .. } => {
+                format!(
+                    "{} {} uses of {}: {}",
+                    self.t("finished", "finish"),
+                    uses.len(),
+                    self.grant(),
+                    came_together(uses)
                 )
             }
             Command::EscalateReview { .. } => format!(
@@ -513,6 +523,23 @@ fn credential(kind: &CredentialKind) -> String {
         CredentialKind::PostgresRole { role } => format!("the database role `{role}`"),
         CredentialKind::NodeRedToken => "a Node-RED token".to_owned(),
     }
+}
+
+/// Of several uses the sums; which answered what is told with each of them.
+fn came_together(uses: &[FinishedUse]) -> String {
+    let sum = |part: fn(&UseOutcome) -> u64| {
+        let parts = uses.iter().map(|used| part(&used.outcome));
+        parts.fold(0, u64::saturating_add)
+    };
+    let cut = match uses.iter().filter(|used| used.outcome.cut).count() {
+        0 => String::new(),
+        cut => format!(", {cut} cut because the grant ended"),
+    };
+    format!(
+        "{} bytes, {} rows{cut}",
+        sum(|outcome| outcome.bytes),
+        sum(|outcome| outcome.rows)
+    )
 }
 
 fn came(outcome: &UseOutcome) -> String {

@@ -1,7 +1,7 @@
 //! Use of a grant, case by case.
 use crate::{
     actor::{Actor, Context},
-    command::{Activity, Attempt, Command, UseOutcome},
+    command::{Activity, Attempt, Command, FinishedUse, UseOutcome},
     event::Event,
     fixture::{by, deny, gateway, id, system, terms},
     grant::{CredentialKind, GrantTerms},
@@ -63,6 +63,74 @@ fn finish(use_id: UseId, bytes: u64, rows: u64) -> Command {
             cut: false,
         },
     }
+}
+
+/// Begins so many uses and tells of all of them at once, each with so many rows.
+fn used_together(story: &mut Story, rows: &[u64]) -> String {
+    let uses = rows.iter().map(|rows| {
+        let attempt = change(story);
+        assert_eq!(story.front(&begin(attempt)), ALLOWED);
+        let open = &story.state.grants[&grant_id(1)].open_uses;
+        (*open.last().unwrap(), *rows)
+    });
+    let uses: Vec<_> = uses.collect();
+    story.front(&finish_all(&uses))
+}
+
+fn finish_all(uses: &[(UseId, u64)]) -> Command {
+    let uses = uses.iter().map(|(use_id, rows)| FinishedUse {
+        use_id: *use_id,
+        outcome: UseOutcome {
+            status: Some(200),
+            bytes: 10,
+            rows: *rows,
+            cut: false,
+        },
+    });
+    Command::FinishUses {
+        grant: grant_id(1),
+        uses: uses.collect(),
+    }
+}
+
+#[test]
+fn uses_that_end_together_count_as_if_each_had_been_told_alone() {
+    let (together, alone) = (&mut elevated(), &mut elevated());
+    let told = used_together(together, &[3, 4]);
+    let one_by_one = [used(alone, 10, 3), used(alone, 10, 4)].join("; ");
+    assert_eq!(told, one_by_one);
+    let usage = |story: &Story| story.state.grants[&grant_id(1)].usage;
+    assert_eq!(usage(together), usage(alone));
+    assert_eq!(usage(together).rows, 7);
+    assert!(together.state.grants[&grant_id(1)].open_uses.is_empty());
+}
+
+#[test]
+fn of_uses_that_end_together_all_are_told_or_none() {
+    let story = &mut elevated();
+    let attempt = change(story);
+    assert_eq!(story.front(&begin(attempt)), ALLOWED);
+    let open = *story.state.grants[&grant_id(1)].open_uses.last().unwrap();
+    let unknown = UseId(uuid::Uuid::nil());
+    let repeated = story.front(&finish_all(&[]));
+    for uses in [&[(open, 1), (open, 1)], &[(open, 1), (unknown, 1)]] {
+        assert_eq!(story.front(&finish_all(uses)), repeated);
+    }
+    assert!(repeated.starts_with("no: "), "{repeated}");
+    assert_eq!(story.state.grants[&grant_id(1)].usage.rows, 0);
+    assert_eq!(
+        story.person("ada", &finish_all(&[(open, 1)])),
+        "no: only a registered enforcement point does this"
+    );
+}
+
+#[test]
+fn uses_that_together_go_over_the_budget_end_the_grant() {
+    let mut terms = terms(1, "ada", "edit-flow");
+    terms.budget.rows_max = Some(6);
+    let story = &mut with_token(terms);
+    let told = used_together(story, &[3, 4]);
+    assert!(told.ends_with("grant-held because=over-budget"), "{told}");
 }
 
 #[test]
