@@ -82,7 +82,11 @@ const BENCHES: &[Bench] = &[
     },
     Bench {
         program: Program::Example("proxy_ratio"),
-        aims: &[("gateway requests, recorded", Aim::AtLeast(0.5))],
+        aims: &[
+            ("gateway requests, recorded, 1 callers", Aim::Told),
+            ("gateway requests, recorded, 16 callers", Aim::Told),
+            ("gateway requests, recorded, 256 callers", Aim::AtLeast(0.5)),
+        ],
     },
     Bench {
         program: Program::OnPostgres("revoke_to_denied"),

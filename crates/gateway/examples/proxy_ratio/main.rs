@@ -1,6 +1,7 @@
 //! The gateway with a real engine and its log on disk, every use recorded before it is forwarded and its outcome after, beside a
-//! bare reverse proxy on the same stack: the same client, the same platform, the same callers, turn by turn in one run. Prints
-//! a line: its name, the ratio, and requests a second of both, with tabs between.
+//! bare reverse proxy on the same stack: the same client, the same platform, the same callers, turn by turn in one run. Few
+//! callers wait for the disk, many for the processor: so for several counts of callers it prints a line with the name, the ratio,
+//! and requests a second of both, with tabs between.
 #![expect(
     clippy::unwrap_used,
     clippy::disallowed_methods,
@@ -29,7 +30,7 @@ use std::{
 use tokio::net::{TcpListener, TcpStream};
 
 /// Callers at a time, each with a connection of its own.
-const CALLERS: usize = 16;
+const CALLERS: [usize; 3] = [1, 16, 256];
 /// Turns of each side, and how long one takes.
 const TURNS: u32 = 5;
 const TURN: Duration = Duration::from_secs(2);
@@ -46,26 +47,28 @@ async fn main() {
     let gateway = serve_gateway(gateway).await;
     let bare = bare_proxy(upstream).await;
     let cookie = enter(gateway).await;
-    for address in [gateway, bare] {
-        turn(address, &cookie, TURN / 4).await;
+    for callers in CALLERS {
+        for address in [gateway, bare] {
+            turn(address, callers, &cookie, TURN / 4).await;
+        }
+        let (mut ours, mut theirs) = (0.0, 0.0);
+        for _ in 0..TURNS {
+            ours += turn(gateway, callers, &cookie, TURN).await;
+            theirs += turn(bare, callers, &cookie, TURN).await;
+        }
+        let (ours, theirs) = (ours / f64::from(TURNS), theirs / f64::from(TURNS));
+        println!(
+            "gateway requests, recorded, {callers} callers\t{:.2}\t{ours:.0} requests/s beside {theirs:.0} of a bare proxy",
+            ours / theirs
+        );
     }
-    let (mut ours, mut theirs) = (0.0, 0.0);
-    for _ in 0..TURNS {
-        ours += turn(gateway, &cookie, TURN).await;
-        theirs += turn(bare, &cookie, TURN).await;
-    }
-    let (ours, theirs) = (ours / f64::from(TURNS), theirs / f64::from(TURNS));
-    println!(
-        "gateway requests, recorded\t{:.2}\t{ours:.0} requests/s beside {theirs:.0} of a bare proxy",
-        ours / theirs
-    );
     recorded.stop().await;
 }
 
 /// Requests a second.
-async fn turn(address: SocketAddr, cookie: &str, long: Duration) -> f64 {
+async fn turn(address: SocketAddr, callers: usize, cookie: &str, long: Duration) -> f64 {
     let begun = Instant::now();
-    let callers: Vec<_> = (0..CALLERS)
+    let callers: Vec<_> = (0..callers)
         .map(|_| tokio::spawn(call(address, cookie.to_owned(), begun + long)))
         .collect();
     let mut count = 0;

@@ -3,16 +3,14 @@ use crate::HOST;
 use domain::{
     actor::Actor,
     catalog::{Route, RouteMeaning, TargetFrom},
-    command::{Attempt, Command, DirectoryChange, Given},
+    command::{Attempt, Command, Given},
     event::Event,
     fixture,
-    grant::CredentialKind,
     ids::{CredentialId, GrantId, PlatformId},
-    request::{Ask, RequestKind},
     time::{Seconds, Timestamp},
 };
 use engine::{
-    Answer, Engine, Ports, Running, Settings, Submission,
+    Answer, Engine, Running, Submission,
     enforcement::{
         Authority, Begun, Finish, Finished, Lease, PlatformMap, Redeemed, Unreachable, WayIn,
     },
@@ -22,14 +20,11 @@ use gateway::{
     gateway::{Gateway, Parts},
     site::Site,
 };
-use policy::bundle::BundleFiles;
-use std::{
-    collections::BTreeMap,
-    net::SocketAddr,
-    sync::Arc,
-    time::{Instant, SystemTime, UNIX_EPOCH},
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
+use testkit::{
+    SeededRandom,
+    measured::{self, RealClock},
 };
-use testkit::{MemoryKeys, MemoryProjector, NoViews, SeededRandom, bundle, person, signer};
 
 /// What runs until the measuring is over.
 pub(crate) struct Recorded {
@@ -40,18 +35,6 @@ pub(crate) struct Recorded {
 impl Recorded {
     pub(crate) async fn stop(self) {
         self.running.stop().await;
-    }
-}
-
-struct RealClock(Instant);
-
-impl Clock for RealClock {
-    fn wall(&self) -> Timestamp {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        Timestamp(i64::try_from(now.as_millis()).unwrap())
-    }
-    fn monotonic_ms(&self) -> i64 {
-        i64::try_from(self.0.elapsed().as_millis()).unwrap()
     }
 }
 
@@ -105,12 +88,8 @@ impl Authority for InProcess {
 
     fn finish(&self, finish: Finish) -> Eventually<'_, Result<Finished, Unreachable>> {
         Box::pin(async move {
-            let command = Command::FinishUse {
-                use_id: finish.use_id,
-                grant: finish.grant,
-                outcome: finish.outcome,
-            };
-            match self.submit(command).await {
+            let told = self.engine.finish_use(fixture::gateway_id(), finish);
+            match told.await.unwrap() {
                 Answer::Done { entry, .. } => Ok(Finished {
                     entry,
                     stopped: None,
@@ -147,72 +126,6 @@ impl Authority for InProcess {
     }
 }
 
-/// The bundle of the tests without the budget, which would end the grant after a few uses.
-fn unbounded() -> BundleFiles {
-    let files = bundle();
-    let without = |content: &[u8]| {
-        let text = String::from_utf8(content.to_vec()).unwrap();
-        let lines = text.lines().filter(|line| !line.starts_with("budget"));
-        lines.collect::<Vec<_>>().join("\n").into_bytes()
-    };
-    let files = files
-        .iter()
-        .map(|(path, content)| (path.to_owned(), without(content)));
-    BundleFiles::new(files.collect()).unwrap()
-}
-
-async fn events(engine: &Engine, actor: Actor, command: Command) -> Vec<Event> {
-    let given = Given { actor, command };
-    match engine.submit(Submission::of(given)).await.unwrap() {
-        Answer::Done { events, .. } => events,
-        Answer::Refused { refused, .. } => unreachable!("{refused:?}"),
-    }
-}
-
-/// The people of the domain's fixture, but nobody's delegation.
-async fn fill(engine: &Engine) {
-    let directory = fixture::directory();
-    let persons = directory
-        .persons
-        .into_values()
-        .map(|person| DirectoryChange::Person {
-            person,
-            name: None,
-            mail: None,
-        });
-    let accounts = directory
-        .accounts
-        .into_values()
-        .map(DirectoryChange::Account);
-    let groups = directory.groups.into_values().map(DirectoryChange::Group);
-    for change in persons.chain(accounts).chain(groups) {
-        events(engine, Actor::Operator, Command::ChangeDirectory { change }).await;
-    }
-}
-
-/// A grant that ada takes in an emergency, and a browser's credential under it.
-async fn grant(engine: &Engine) -> (GrantId, CredentialId) {
-    let ask = Ask {
-        kind: RequestKind::BreakGlass,
-        duration: Seconds::from_minutes(30),
-        ..fixture::ask("edit-flow")
-    };
-    let made = events(engine, person("ada"), Command::SubmitRequest { ask }).await;
-    let grant = made.iter().find_map(|event| match event {
-        Event::GrantScheduled { terms, .. } => Some(terms.id),
-        _ => None,
-    });
-    let grant = grant.unwrap();
-    let kind = CredentialKind::GatewaySession;
-    let issue = Command::IssueCredential { grant, kind };
-    let made = events(engine, person("ada"), issue).await;
-    let credential = made.iter().find_map(|event| match event {
-        Event::CredentialIssued { credential, .. } => Some(*credential),
-        _ => None,
-    });
-    (grant, credential.unwrap())
-}
-
 fn map() -> PlatformMap {
     let route = Route {
         methods: ["GET".to_owned()].into(),
@@ -236,28 +149,9 @@ fn map() -> PlatformMap {
 pub(crate) async fn start(upstream: SocketAddr) -> (Recorded, Arc<Gateway>) {
     let folder = tempfile::tempdir_in(".").unwrap();
     let (reader, writer) = store::SqliteLog::open(&folder.path().join("log.db")).unwrap();
-    let clock = Arc::new(RealClock(Instant::now()));
-    let random = Arc::new(SeededRandom::new(1));
-    let ports = Ports {
-        clock: clock.clone(),
-        random: random.clone(),
-        reader,
-        writer,
-        keys: Arc::new(MemoryKeys::default()),
-        projector: Box::new(MemoryProjector::default()),
-        views: Arc::new(NoViews),
-        snapshots: Arc::new(engine::ports::NoSnapshots),
-        connectors: BTreeMap::new(),
-    };
-    let settings = Settings {
-        signer: signer(),
-        bundle: unbounded(),
-        engine_version: "bench".to_owned(),
-        snapshot_every: engine::SNAPSHOT_EVERY,
-    };
-    let (engine, running) = Engine::start(ports, settings).unwrap();
-    fill(&engine).await;
-    let (grant, credential) = grant(&engine).await;
+    let (engine, running) = measured::engine_on(reader, writer).await;
+    let (grant, credential) = measured::emergency(&engine).await;
+    let clock = Arc::new(RealClock::default());
     let authority = InProcess {
         engine,
         map: Arc::new(map()),
@@ -278,7 +172,7 @@ pub(crate) async fn start(upstream: SocketAddr) -> (Recorded, Arc<Gateway>) {
         issuer: "http://portal.localhost".to_owned(),
         tls: false,
         clock,
-        random,
+        random: Arc::new(SeededRandom::new(2)),
     });
     let recorded = Recorded {
         running,
