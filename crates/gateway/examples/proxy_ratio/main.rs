@@ -51,23 +51,64 @@ async fn main() {
         for address in [gateway, bare] {
             turn(address, callers, &cookie, TURN / 4).await;
         }
-        let (mut ours, mut theirs) = (0.0, 0.0);
+        let (mut ours, mut theirs) = (Turns::default(), Turns::default());
         for _ in 0..TURNS {
-            ours += turn(gateway, callers, &cookie, TURN).await;
-            theirs += turn(bare, callers, &cookie, TURN).await;
+            ours.add(&turn(gateway, callers, &cookie, TURN).await);
+            theirs.add(&turn(bare, callers, &cookie, TURN).await);
         }
-        let (ours, theirs) = (ours / f64::from(TURNS), theirs / f64::from(TURNS));
         println!(
-            "gateway requests, recorded, {callers} callers\t{:.2}\t{ours:.0} requests/s beside {theirs:.0} of a bare proxy",
-            ours / theirs
+            "gateway requests, recorded, {callers} callers\t{:.2}\t{ours} beside {theirs} of a bare proxy",
+            ours.rate() / theirs.rate()
         );
     }
     recorded.stop().await;
 }
 
-/// Requests a second.
-async fn turn(address: SocketAddr, callers: usize, cookie: &str, long: Duration) -> f64 {
-    let begun = Instant::now();
+/// What turns of one side came to.
+#[derive(Default)]
+struct Turns {
+    requests: f64,
+    seconds: f64,
+    processor_seconds: f64,
+}
+
+impl Turns {
+    fn add(&mut self, other: &Self) {
+        self.requests += other.requests;
+        self.seconds += other.seconds;
+        self.processor_seconds += other.processor_seconds;
+    }
+
+    fn rate(&self) -> f64 {
+        self.requests / self.seconds
+    }
+}
+
+impl std::fmt::Display for Turns {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let each = self.processor_seconds * 1e6 / self.requests;
+        write!(
+            f,
+            "{:.0} requests/s ({each:.0} us of processor each)",
+            self.rate()
+        )
+    }
+}
+
+/// Processor time of this process so far, in seconds: callers, platform and proxy together.
+fn processor_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    // proc(5): after the name in brackets, the 12th and 13th fields are user and system time in hundredths of a second
+    let (_, fields) = stat.rsplit_once(')').unwrap();
+    let hundredths = fields.split_whitespace().skip(11).take(2);
+    hundredths
+        .map(|field| field.parse::<f64>().unwrap())
+        .sum::<f64>()
+        / 100.0
+}
+
+async fn turn(address: SocketAddr, callers: usize, cookie: &str, long: Duration) -> Turns {
+    let (begun, spent) = (Instant::now(), processor_seconds());
     let callers: Vec<_> = (0..callers)
         .map(|_| tokio::spawn(call(address, cookie.to_owned(), begun + long)))
         .collect();
@@ -75,7 +116,11 @@ async fn turn(address: SocketAddr, callers: usize, cookie: &str, long: Duration)
     for caller in callers {
         count += caller.await.unwrap();
     }
-    f64::from(count) / begun.elapsed().as_secs_f64()
+    Turns {
+        requests: f64::from(count),
+        seconds: begun.elapsed().as_secs_f64(),
+        processor_seconds: processor_seconds() - spent,
+    }
 }
 
 async fn call(address: SocketAddr, cookie: String, until: Instant) -> u32 {
