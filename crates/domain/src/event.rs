@@ -240,6 +240,58 @@ pub enum Event {
     QuarantineLifted { comment: Text },
 }
 
+impl Event {
+    /// Whether power is given to somebody by this. The issue of a credential isn't such an event: it reports what was intended
+    /// before, or is told by its command.
+    pub fn gives_power(&self) -> bool {
+        match self {
+            Self::GrantScheduled { .. }
+            | Self::GrantActivated { .. }
+            | Self::GrantExtended { .. }
+            | Self::GrantResumed { .. }
+            | Self::CredentialIntended { .. }
+            | Self::UseAllowed { .. } => true,
+            Self::CredentialIssued { .. }
+            | Self::BundleAdopted { .. }
+            | Self::BundleProposed { .. }
+            | Self::DirectoryChanged { .. }
+            | Self::RequestSubmitted { .. }
+            | Self::RequestEdited { .. }
+            | Self::RequestWithdrawn { .. }
+            | Self::RequestApproved { .. }
+            | Self::RequestDenied { .. }
+            | Self::RequestDiscussed { .. }
+            | Self::RequestEscalated { .. }
+            | Self::RequestExpired { .. }
+            | Self::GrantHeld { .. }
+            | Self::GrantEnded { .. }
+            | Self::GrantClosed { .. }
+            | Self::AlarmRaised { .. }
+            | Self::CredentialFailed { .. }
+            | Self::CredentialRemovalIntended { .. }
+            | Self::CredentialRemovalFailed { .. }
+            | Self::CredentialRemoved { .. }
+            | Self::UseRefused { .. }
+            | Self::UseFinished { .. }
+            | Self::ActivityRecorded { .. }
+            | Self::ReviewDue { .. }
+            | Self::ReviewEscalated { .. }
+            | Self::GrantReviewed { .. }
+            | Self::WitnessesAnswering { .. }
+            | Self::QuarantineBegun { .. }
+            | Self::StraysFound { .. }
+            | Self::StrayEnded { .. }
+            | Self::CredentialMissing { .. }
+            | Self::PlatformReconciled { .. }
+            | Self::QuarantineLifted { .. }
+            | Self::ErasureIntended { .. }
+            | Self::PersonErased { .. }
+            | Self::LegalHoldPlaced { .. }
+            | Self::LegalHoldLifted { .. } => false,
+        }
+    }
+}
+
 /// Why everybody concerned is told at once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

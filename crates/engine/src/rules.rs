@@ -187,53 +187,10 @@ fn bounded(words: &str) -> String {
 
 /// Whether these events give power to somebody: what must not happen while the clock is in doubt.
 pub(crate) fn gives_power(events: &[Event]) -> bool {
-    events.iter().any(|event| match event {
-        Event::GrantScheduled { .. }
-        | Event::GrantActivated { .. }
-        | Event::GrantExtended { .. }
-        | Event::GrantResumed { .. }
-        | Event::CredentialIntended { .. }
-        | Event::UseAllowed { .. }
-        // what waited for it is given at once
-        | Event::QuarantineLifted { .. } => true,
-        // `CredentialIssued` is the result of a worker's job that was allowed before; what is issued on demand is told by its command
-        Event::CredentialIssued { .. }
-        | Event::BundleAdopted { .. }
-        | Event::BundleProposed { .. }
-        | Event::DirectoryChanged { .. }
-        | Event::RequestSubmitted { .. }
-        | Event::RequestEdited { .. }
-        | Event::RequestWithdrawn { .. }
-        | Event::RequestApproved { .. }
-        | Event::RequestDenied { .. }
-        | Event::RequestDiscussed { .. }
-        | Event::RequestEscalated { .. }
-        | Event::RequestExpired { .. }
-        | Event::GrantHeld { .. }
-        | Event::GrantEnded { .. }
-        | Event::GrantClosed { .. }
-        | Event::AlarmRaised { .. }
-        | Event::WitnessesAnswering { .. }
-        | Event::CredentialFailed { .. }
-        | Event::CredentialRemovalIntended { .. }
-        | Event::CredentialRemovalFailed { .. }
-        | Event::CredentialRemoved { .. }
-        | Event::UseRefused { .. }
-        | Event::UseFinished { .. }
-        | Event::ActivityRecorded { .. }
-        | Event::ReviewDue { .. }
-        | Event::ReviewEscalated { .. }
-        | Event::GrantReviewed { .. }
-        | Event::QuarantineBegun { .. }
-        | Event::StraysFound { .. }
-        | Event::StrayEnded { .. }
-        | Event::CredentialMissing { .. }
-        | Event::PlatformReconciled { .. }
-        | Event::ErasureIntended { .. }
-        | Event::PersonErased { .. }
-        | Event::LegalHoldPlaced { .. }
-        | Event::LegalHoldLifted { .. } => false,
-    })
+    // what waited for the end of a quarantine is given at once
+    let waited = |event: &Event| matches!(event, Event::QuarantineLifted { .. });
+    let mut events = events.iter();
+    events.any(|event| event.gives_power() || waited(event))
 }
 
 /// Whether a command must not be done while the clock is in doubt, whatever its events: it hands out a credential.

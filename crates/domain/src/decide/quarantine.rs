@@ -83,54 +83,14 @@ pub(super) fn holds(state: &State, events: &[Event]) -> Result<(), Refused> {
 }
 
 fn gives(event: &Event, all: &[Event]) -> bool {
-    match event {
-        Event::GrantScheduled { .. }
-        | Event::GrantActivated { .. }
-        | Event::GrantExtended { .. }
-        | Event::GrantResumed { .. }
-        | Event::CredentialIntended { .. }
-        | Event::UseAllowed { .. } => true,
-        // found made after its grant was over: it is recorded, and taken away at once
-        Event::CredentialIssued { credential, .. } => !all.iter().any(|event| {
-            matches!(event, Event::CredentialRemovalIntended { credential: removed, .. } if removed == credential)
-        }),
-        Event::BundleAdopted { .. }
-        | Event::BundleProposed { .. }
-        | Event::DirectoryChanged { .. }
-        | Event::RequestSubmitted { .. }
-        | Event::RequestEdited { .. }
-        | Event::RequestWithdrawn { .. }
-        | Event::RequestApproved { .. }
-        | Event::RequestDenied { .. }
-        | Event::RequestDiscussed { .. }
-        | Event::RequestEscalated { .. }
-        | Event::RequestExpired { .. }
-        | Event::GrantHeld { .. }
-        | Event::GrantEnded { .. }
-        | Event::GrantClosed { .. }
-        | Event::AlarmRaised { .. }
-        | Event::CredentialFailed { .. }
-        | Event::CredentialRemovalIntended { .. }
-        | Event::CredentialRemovalFailed { .. }
-        | Event::CredentialRemoved { .. }
-        | Event::UseRefused { .. }
-        | Event::UseFinished { .. }
-        | Event::ActivityRecorded { .. }
-        | Event::ReviewDue { .. }
-        | Event::ReviewEscalated { .. }
-        | Event::GrantReviewed { .. }
-        | Event::WitnessesAnswering { .. }
-        | Event::QuarantineBegun { .. }
-        | Event::StraysFound { .. }
-        | Event::StrayEnded { .. }
-        | Event::CredentialMissing { .. }
-        | Event::PlatformReconciled { .. }
-        | Event::QuarantineLifted { .. }
-        | Event::ErasureIntended { .. }
-        | Event::PersonErased { .. }
-        | Event::LegalHoldPlaced { .. }
-        | Event::LegalHoldLifted { .. } => false,
-    }
+    let taken_away_at_once = |made: &CredentialId| {
+        all.iter().any(|event| {
+            matches!(event, Event::CredentialRemovalIntended { credential, .. } if credential == made)
+        })
+    };
+    // what is found made after its grant was over is recorded, and taken away at once
+    let made = matches!(event, Event::CredentialIssued { credential, .. } if !taken_away_at_once(credential));
+    made || event.gives_power()
 }
 
 /// The refusal of everything that gives.
