@@ -6,7 +6,7 @@ use domain::{
     command::{Attempt, Command, Given},
     event::Event,
     grant::CredentialKind,
-    ids::{GatewayId, GrantId, PlatformId},
+    ids::{Digest, GatewayId, GrantId, PlatformId},
     state::State,
     time::Timestamp,
 };
@@ -19,7 +19,11 @@ use engine::{
     ports::{Eventually, GrantSignal},
     record::Refusal,
 };
-use std::{fmt, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 /// Decides for one enforcement point.
 #[derive(Clone)]
@@ -28,6 +32,15 @@ pub struct LocalAuthority {
     codes: Arc<Codes>,
     issuer: Arc<Issuer>,
     gateway: GatewayId,
+    maps: Arc<Mutex<Maps>>,
+}
+
+/// Maps of platforms that were made before: each request is mapped by one, and a catalog may be large.
+#[derive(Default)]
+struct Maps {
+    /// The bundle they are from.
+    bundle: Option<Digest>,
+    made: BTreeMap<PlatformId, Arc<PlatformMap>>,
 }
 
 impl fmt::Debug for LocalAuthority {
@@ -109,6 +122,7 @@ impl LocalAuthority {
             codes,
             issuer,
             gateway,
+            maps: Arc::default(),
         }
     }
 
@@ -204,26 +218,43 @@ impl LocalAuthority {
     }
 
     fn map_of(&self, platform: &PlatformId) -> Result<Arc<PlatformMap>, Unreachable> {
+        let mut maps = self.maps.lock().unwrap_or_else(PoisonError::into_inner);
         let found = self.engine.read(|state| {
-            let catalog = state.catalog()?;
-            let known = catalog.platforms.get(platform)?;
-            let targets = catalog
-                .targets
-                .values()
-                .filter(|target| target.platform == *platform);
-            Some(PlatformMap {
-                platform: known.id.clone(),
-                title: known.title.clone(),
-                routes: known.routes.clone(),
-                targets: targets
-                    .map(|target| (target.native.clone(), target.id.clone()))
-                    .collect(),
-            })
+            if maps.bundle != state.bundle {
+                *maps = Maps {
+                    bundle: state.bundle,
+                    made: BTreeMap::new(),
+                };
+            }
+            if let Some(made) = maps.made.get(platform) {
+                return Some(Arc::clone(made));
+            }
+            let made = Arc::new(map(state, platform)?);
+            maps.made.insert(platform.clone(), Arc::clone(&made));
+            Some(made)
         });
-        found.map(Arc::new).ok_or_else(|| Unreachable {
+        found.ok_or_else(|| Unreachable {
             because: format!("the catalog in force has no platform `{platform}`"),
         })
     }
+}
+
+/// A platform's routes and targets, from the catalog in force.
+fn map(state: &State, platform: &PlatformId) -> Option<PlatformMap> {
+    let catalog = state.catalog()?;
+    let known = catalog.platforms.get(platform)?;
+    let targets = catalog
+        .targets
+        .values()
+        .filter(|target| target.platform == *platform);
+    Some(PlatformMap {
+        platform: known.id.clone(),
+        title: known.title.clone(),
+        routes: known.routes.clone(),
+        targets: targets
+            .map(|target| (target.native.clone(), target.id.clone()))
+            .collect(),
+    })
 }
 
 impl Authority for LocalAuthority {
