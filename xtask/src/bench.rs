@@ -81,6 +81,28 @@ const BENCHES: &[Bench] = &[
         ],
     },
     Bench {
+        program: Program::Example("growth"),
+        aims: &[
+            (
+                "start from a snapshot, 50000 closed requests",
+                Aim::Under(2.0),
+            ),
+            ("memory, many closed requests beside few", Aim::AtMost(1.1)),
+            (
+                "search newest first p99, 50000 closed requests",
+                Aim::Under(20.0),
+            ),
+            ("entries folded a second, 50000 closed requests", Aim::Told),
+        ],
+    },
+    Bench {
+        program: Program::Example("proof_ratio"),
+        aims: &[
+            ("inclusion proof at 1M entries, made", Aim::AtMost(2.0)),
+            ("inclusion proof at 1M entries, checked", Aim::AtMost(2.0)),
+        ],
+    },
+    Bench {
         program: Program::Example("proxy_ratio"),
         aims: &[
             ("gateway requests, recorded, 1 callers", Aim::Told),

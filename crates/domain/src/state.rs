@@ -111,3 +111,43 @@ impl State {
             .map(Arc::as_ref)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{command::Command, fixture::ask, play::Play};
+
+    /// One request is taken back, another denied, and a third granted, used and given back.
+    fn finished(rounds: usize) -> State {
+        let mut play = Play::new();
+        for _ in 0..rounds {
+            play.submit("ada", &ask("edit-flow"));
+            let request = play.request();
+            play.give("ada", &Command::WithdrawRequest { request });
+            play.submit("ada", &ask("edit-flow"));
+            play.deny("bob");
+            play.submit("ada", &ask("edit-flow"));
+            play.approve("cyd");
+            play.approve("bob");
+            let grant = play.grant();
+            let returned = play.give("ada", &Command::ReturnGrant { grant });
+            assert_eq!(returned, "grant-ended; grant-closed");
+        }
+        play.state
+    }
+
+    #[test]
+    fn finished_work_leaves_counters_and_nothing_else() {
+        let (few, mut many) = (finished(1), finished(60));
+        assert_eq!((many.requests_numbered, many.grants_numbered), (180, 60));
+        many.requests_numbered = few.requests_numbered;
+        many.grants_numbered = few.grants_numbered;
+        for history in many.histories.values_mut() {
+            for held in history.held.values_mut() {
+                assert_eq!(*held, 60);
+                *held = 1;
+            }
+        }
+        assert_eq!(many, few);
+    }
+}

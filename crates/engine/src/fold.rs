@@ -2,15 +2,17 @@
 use crate::{
     entry::{EntryError, ledger_digest},
     ports::{Head, LogReader},
-    record::{Outcome, Recorded},
+    record::{Outcome, Record, Recorded},
     rules::{self, Rules},
     start::StartError,
 };
-use domain::{evolve::evolve, state::State, time::Timestamp};
+use domain::{evolve::evolve, ids::Digest, state::State, time::Timestamp};
 use ledger::{
     checkpoint::{Signer, VerifierKey},
+    leaf::LEAF_VERSION,
     tree::Tree,
 };
+use serde::Deserialize;
 
 /// Entries read from the log at a time.
 const READ_AT_ONCE: usize = 1_000;
@@ -115,8 +117,32 @@ impl Fold {
     }
 }
 
+/// A leaf whose record is read at once, without a form in between.
+#[derive(Deserialize)]
+struct Read {
+    v: u16,
+    kind: String,
+    stream: String,
+    at: Timestamp,
+    bundle: Option<Digest>,
+    record: Record,
+}
+
 /// Reads an entry of our own log: its bytes are checked by the tree, so their form need not be checked again.
 fn read(entry: u64, bytes: &[u8]) -> Result<Recorded, StartError> {
+    if let Ok(read) = serde_json::from_slice::<Read>(bytes)
+        && read.v == LEAF_VERSION
+    {
+        return Ok(Recorded {
+            entry,
+            kind: read.kind,
+            stream: read.stream,
+            at: read.at,
+            bundle: read.bundle,
+            record: read.record,
+        });
+    }
+    // part by part, to say what is wrong with it
     let leaf = serde_json::from_slice(bytes)
         .map_err(|source| StartError::Entry(EntryError::Record { entry, source }))?;
     Recorded::from_leaf(entry, leaf).map_err(StartError::Entry)
