@@ -79,22 +79,7 @@ fn is_known(name: &str) -> bool {
 
 /// Writes what came of a whole run, on which machine and at which revision, to a file named by the time.
 fn write_down(told: &[(&str, Outcome, Duration)]) -> Result<()> {
-    let asked = |program: &str, words: &[&str]| {
-        let said = shell::run_quietly(Command::new(program).args(words).current_dir(tree::root()));
-        said.map(|said| said.trim().to_owned())
-    };
-    let when = asked("date", &["-u", "+%Y-%m-%d-%H%M"])?;
-    let mut text = format!(
-        "# Run of {when} UTC\n\nRevision {}{}, on {} with {} processors.\n\n| suite | outcome | seconds |\n|---|---|---|\n",
-        asked("git", &["rev-parse", "HEAD"])?,
-        if asked("git", &["status", "--porcelain"])?.is_empty() {
-            ""
-        } else {
-            " with changes"
-        },
-        asked("uname", &["-srm"])?,
-        std::thread::available_parallelism().map_or(0, std::num::NonZero::get),
-    );
+    let mut text = "| suite | outcome | seconds |\n|---|---|---|\n".to_owned();
     for (name, outcome, took) in told {
         writeln!(
             text,
@@ -103,12 +88,39 @@ fn write_down(told: &[(&str, Outcome, Duration)]) -> Result<()> {
             took.as_secs()
         )?;
     }
+    write_run("suites", &text)
+}
+
+/// Writes a table of what came of a run to a file named by the time and the kind of run, with the revision and the machine.
+pub(crate) fn write_run(kind: &str, table: &str) -> Result<()> {
+    let asked = |program: &str, words: &[&str]| {
+        let said = shell::run_quietly(Command::new(program).args(words).current_dir(tree::root()));
+        said.map(|said| said.trim().to_owned())
+    };
+    let when = asked("date", &["-u", "+%Y-%m-%d-%H%M"])?;
+    let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let memory = memory.lines().next().and_then(|line| {
+        let kib = line.split_whitespace().nth(1)?.parse::<u64>().ok()?;
+        Some(format!(" and {} GiB of memory", kib / 1024 / 1024))
+    });
+    let text = format!(
+        "# Run of {when} UTC: {kind}\n\nRevision {}{}, on {} with {} processors{}.\n\n{table}",
+        asked("git", &["rev-parse", "HEAD"])?,
+        if asked("git", &["status", "--porcelain"])?.is_empty() {
+            ""
+        } else {
+            " with changes"
+        },
+        asked("uname", &["-srm"])?,
+        std::thread::available_parallelism().map_or(0, std::num::NonZero::get),
+        memory.unwrap_or_default(),
+    );
     let folder = tree::root().join(RUNS);
-    let file = folder.join(format!("{when}.md"));
+    let file = folder.join(format!("{when}-{kind}.md"));
     fs::create_dir_all(&folder)
         .and_then(|()| fs::write(&file, text))
         .with_context(|| format!("`{}` could not be written", file.display()))?;
-    shell::say(&format!("written to {RUNS}/{when}.md"));
+    shell::say(&format!("written to {RUNS}/{when}-{kind}.md"));
     Ok(())
 }
 

@@ -42,31 +42,36 @@ impl Checking {
 
     /// Reads until everything was read once, or the engine stops.
     pub(crate) fn run(self) {
-        loop {
-            match self.check(self.shared.reader.as_ref()) {
-                Ok(Checked::Whole) => {
-                    self.shared.set_unchecked(0);
-                    tracing::info!(
-                        entries = self.entries,
-                        "the log was read again: it comes to what the snapshot said"
-                    );
-                    return;
-                }
-                Ok(Checked::Stopped) => return,
-                Ok(Checked::Different(what)) => return self.stop(&what),
-                Err(StartError::Read(error)) => {
-                    tracing::error!(error = %chain(&error), "the log could not be read again");
-                    if !self.wait(AGAIN) {
-                        return;
-                    }
-                }
-                Err(error) => return self.stop(&chain(&error)),
+        while !self.once() {
+            if !self.wait(AGAIN) {
+                return;
             }
         }
     }
 
+    /// Reads everything once; whether that is enough: a log that could not be read is to be read again.
+    pub(crate) fn once(&self) -> bool {
+        match self.check(self.shared.reader.as_ref()) {
+            Ok(Checked::Whole) => {
+                self.shared.set_unchecked(0);
+                tracing::info!(
+                    entries = self.entries,
+                    "the log was read again: it comes to what the snapshot said"
+                );
+            }
+            Ok(Checked::Stopped) => {}
+            Ok(Checked::Different(what)) => self.stop(&what),
+            Err(StartError::Read(error)) => {
+                tracing::error!(error = %chain(&error), "the log could not be read again");
+                return false;
+            }
+            Err(error) => self.stop(&chain(&error)),
+        }
+        true
+    }
+
     fn check(&self, reader: &dyn LogReader) -> Result<Checked, StartError> {
-        let mut fold = Fold::default();
+        let mut fold = Fold::under(self.shared.published().rules.none());
         let mut read = 0;
         let all = fold.read_on(reader, self.entries, |_| {
             read += 1;

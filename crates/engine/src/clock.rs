@@ -4,7 +4,11 @@ use crate::{
     time::{ClockDoubt, Reading, TrustedTime},
 };
 use domain::time::Timestamp;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    future::Future,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 /// The clock port behind trusted time.
 pub(crate) struct TimeKeeper {
@@ -56,6 +60,24 @@ impl TimeKeeper {
     /// Milliseconds since some fixed instant, for pauses and retries.
     pub(crate) fn monotonic_ms(&self) -> i64 {
         self.clock.monotonic_ms()
+    }
+
+    /// Returns when `pause` has gone by.
+    pub(crate) async fn pause(&self, pause: Duration) {
+        self.clock.pause(pause).await;
+    }
+
+    /// What `attempt` comes to, unless it takes longer than `most`: then it is dropped.
+    pub(crate) async fn within<T>(
+        &self,
+        most: Duration,
+        attempt: impl Future<Output = T>,
+    ) -> Option<T> {
+        tokio::select! {
+            biased;
+            done = attempt => Some(done),
+            () = self.clock.pause(most) => None,
+        }
     }
 }
 

@@ -44,6 +44,14 @@ pub(crate) struct Fold {
 }
 
 impl Fold {
+    /// Nothing yet, under these rules.
+    pub(crate) fn under(rules: Rules) -> Self {
+        Self {
+            rules,
+            ..Self::default()
+        }
+    }
+
     /// Folds the log from here to its head, and the tree from the bytes themselves: a changed entry is found before anything is
     /// decided.
     pub(crate) fn until_head(
@@ -106,8 +114,10 @@ impl Fold {
                 .blob(&ledger_digest(bundle))
                 .map_err(StartError::Read)?
                 .ok_or(StartError::BundleMissing { entry, bundle })?;
-            let known =
-                Rules::read(&packed).map_err(|source| StartError::Bundle { bundle, source })?;
+            let known = self
+                .rules
+                .read(&packed)
+                .map_err(|source| StartError::Bundle { bundle, source })?;
             self.rules.learn(&mut self.state, &known);
         }
         for event in events {

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::{Notify, mpsc};
 
 /// Most commands that wait in a lane; more wait at the door.
-pub(crate) const LANE_LENGTH: usize = 4_096;
+const LANE_LENGTH: usize = 4_096;
 
 pub(crate) struct Inbox {
     pub(crate) first: mpsc::Receiver<Ticket>,
@@ -25,6 +25,14 @@ pub(crate) enum Woken {
 }
 
 impl Inbox {
+    /// Both lanes, and the doors to them.
+    pub(crate) fn open() -> (mpsc::Sender<Ticket>, mpsc::Sender<Ticket>, Self) {
+        let (first_in, first) = mpsc::channel(LANE_LENGTH);
+        let (other_in, other) = mpsc::channel(LANE_LENGTH);
+        let stop = Arc::new(Notify::new());
+        (first_in, other_in, Self { first, other, stop })
+    }
+
     /// Waits for a command, a call, or the end of `pause`.
     pub(crate) async fn wait(&mut self, wake: &Notify, pause: Duration) -> Woken {
         tokio::select! {

@@ -97,10 +97,12 @@ fn past(shared: &Shared, at: Timestamp) -> Result<Past, PastError> {
 /// The nearest snapshot of at most `size` entries, or the beginning.
 fn nearest(shared: &Shared, size: u64) -> Fold {
     let kept = shared.snapshots.kept().unwrap_or_default();
+    let rules = shared.published().rules.none();
     let resumed = kept.into_iter().rev().filter(|kept| *kept <= size);
     let mut resumed = resumed.filter_map(|kept| {
         let reader = shared.reader.as_ref();
-        snapshots::resume(shared.snapshots.as_ref(), reader, kept, &shared.release).ok()
+        let by = (&shared.release, &rules);
+        snapshots::resume(shared.snapshots.as_ref(), reader, kept, by).ok()
     });
     resumed.next().map(|(fold, _)| fold).unwrap_or_default()
 }

@@ -15,6 +15,7 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
+    time::Duration,
 };
 
 /// Keeps a digest of an answer apart from any other digest.
@@ -29,6 +30,10 @@ pub trait Clock: Send + Sync {
     fn wall(&self) -> Timestamp;
     /// Milliseconds since some fixed instant; never falls back.
     fn monotonic_ms(&self) -> i64;
+    /// Returns when `pause` has gone by: by the timer of the runtime, unless time is made up as well.
+    fn pause(&self, pause: Duration) -> Eventually<'static, ()> {
+        Box::pin(async move { tokio::time::sleep(pause).await })
+    }
 }
 
 /// Where random bits come from.

@@ -70,6 +70,14 @@ impl Projecting {
         }
     }
 
+    /// Follows what was handed over already and what the log holds beside it; what fails is left for the next time.
+    pub(crate) fn round(&mut self) {
+        while let Ok(batch) = self.batches.try_recv() {
+            let _ = self.follow(&batch);
+        }
+        let _ = self.catch_up();
+    }
+
     /// Follows entries that were handed over, unless some before them are missing.
     fn follow(&mut self, batch: &[Recorded]) -> Result<(), ProjectError> {
         let projected = self.projector.projected();

@@ -54,14 +54,19 @@ pub(crate) async fn run(engine: Engine, connectors: Connectors, stop: Arc<Notify
     // what still runs is dropped: the next start compares again
 }
 
-async fn platform_until_done(engine: Engine, platform: PlatformId, connector: Arc<dyn Connector>) {
+/// Compares one platform until it is reconciled.
+pub(crate) async fn platform_until_done(
+    engine: Engine,
+    platform: PlatformId,
+    connector: Arc<dyn Connector>,
+) {
     let mut pause = PAUSE;
     while engine.read(|state| is_open(state, &platform)) {
         match compare(&engine, &platform, connector.as_ref()).await {
             Ok(()) => pause = PAUSE,
             Err(because) => {
                 tracing::warn!(%platform, %because, "a platform could not be compared with the restored copy");
-                tokio::time::sleep(pause).await;
+                engine.shared.clock.pause(pause).await;
                 pause = pause.saturating_mul(2).min(PAUSE_MAX);
             }
         }
@@ -83,7 +88,7 @@ async fn compare(
     platform: &PlatformId,
     connector: &dyn Connector,
 ) -> Result<(), String> {
-    let there = in_time(connector.list()).await?;
+    let there = in_time(engine, connector.list()).await?;
     let (strays, missing) = engine.read(|state| differences(state, platform, &there));
     let names: Vec<String> = strays.into_iter().collect();
     for names in names.chunks(NAMES_MAX) {
@@ -96,7 +101,7 @@ async fn compare(
     let strays = engine.read(|state| open_strays(state, platform));
     let mut failed = None;
     for name in &strays {
-        match in_time(connector.end(name)).await {
+        match in_time(engine, connector.end(name)).await {
             Ok(read_back) => {
                 let command = Command::RecordStrayEnded {
                     platform: platform.clone(),
@@ -179,15 +184,16 @@ async fn record(engine: &Engine, command: Command) -> Result<(), String> {
 }
 
 async fn in_time<T>(
+    engine: &Engine,
     question: impl Future<Output = Result<T, crate::ports::ConnectorError>>,
 ) -> Result<T, String> {
-    match tokio::time::timeout(DEADLINE, question).await {
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(error)) => Err(clean(&error.because)
+    match engine.shared.clock.within(DEADLINE, question).await {
+        Some(Ok(answer)) => Ok(answer),
+        Some(Err(error)) => Err(clean(&error.because)
             .chars()
             .take(WORDS_CHARS_MAX)
             .collect()),
-        Err(_) => Err(format!(
+        None => Err(format!(
             "the platform did not answer within {} seconds",
             DEADLINE.as_secs()
         )),

@@ -4,7 +4,7 @@
 use crate::{
     entry::{self, EntryError},
     record::{BodyNamed, Outcome, Record, Recorded, Refusal},
-    rules::{self, Decision, Rules},
+    rules::{self, Decision, Rules, Stock},
 };
 use domain::{command::Given, evolve::evolve, state::State, time::Timestamp};
 use ledger::{digest::Digest, leaf::Leaf};
@@ -151,6 +151,15 @@ impl<'v, B: Fn(&Digest) -> Option<Vec<u8>>> Replayer<'v, B> {
         }
     }
 
+    /// The same replay; bundles that are in `stock` need not be read again.
+    #[must_use]
+    pub fn with(self, stock: Stock) -> Self {
+        Self {
+            rules: Rules::with(stock),
+            ..self
+        }
+    }
+
     /// Replays the next entry; after a divergence nothing more can be said, and this is to be dropped.
     ///
     /// # Errors
@@ -218,7 +227,9 @@ impl<'v, B: Fn(&Digest) -> Option<Vec<u8>>> Replayer<'v, B> {
                 let packed = (self.blob)(&named)
                     .filter(|packed| Digest::of(packed) == named)
                     .ok_or_else(|| Difference::new("blobs", named, "nothing of that digest"))?;
-                let known = Rules::read(&packed)
+                let known = self
+                    .rules
+                    .read(&packed)
                     .map_err(|error| Difference::new("blobs", "a bundle", error))?;
                 self.rules.learn(state, &known);
                 Some(known)

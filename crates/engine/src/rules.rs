@@ -18,7 +18,11 @@ use policy::{
     Evaluator, Reason,
     bundle::{Bundle, unpack},
 };
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 /// Most characters of a message, a why or a fix that are recorded.
 const WORDS_CHARS_MAX: usize = 2_000;
@@ -41,6 +45,32 @@ pub enum BundleError {
 #[derive(Clone, Default)]
 pub(crate) struct Rules {
     known: BTreeMap<Digest, Arc<Known>>,
+    stock: Option<Stock>,
+}
+
+/// Bundles that were read already, by the digest of their packed bytes, for whoever starts on the same bundle again and again:
+/// reading one takes longer than a whole made-up life. Clones share what is in it.
+#[derive(Clone, Default)]
+pub struct Stock(Arc<Mutex<BTreeMap<ledger::Digest, Known>>>);
+
+impl fmt::Debug for Stock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stock").finish_non_exhaustive()
+    }
+}
+
+impl Stock {
+    fn known(&self, packed: &[u8]) -> Result<Known, BundleError> {
+        let digest = ledger::Digest::of(packed);
+        let mut stock = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = stock.get(&digest) {
+            return Ok(known.anew());
+        }
+        let known = Known::read(packed)?;
+        let anew = known.anew();
+        stock.insert(digest, known);
+        Ok(anew)
+    }
 }
 
 /// One bundle, read.
@@ -48,6 +78,29 @@ pub(crate) struct Known {
     bundle: Digest,
     catalog: Arc<Catalog>,
     evaluator: Evaluator,
+}
+
+impl Known {
+    fn read(packed: &[u8]) -> Result<Self, BundleError> {
+        let files = unpack(packed).map_err(BundleError::Unpack)?;
+        let bundle = Bundle::load(&files).map_err(|mistakes| BundleError::Mistakes {
+            mistakes: lines(&mistakes),
+        })?;
+        Ok(Self {
+            bundle: bundle.digest,
+            catalog: Arc::clone(&bundle.catalog),
+            evaluator: Evaluator::new(&bundle),
+        })
+    }
+
+    /// The same bundle, of which nothing was asked yet.
+    fn anew(&self) -> Self {
+        Self {
+            bundle: self.bundle,
+            catalog: Arc::clone(&self.catalog),
+            evaluator: self.evaluator.anew(),
+        }
+    }
 }
 
 /// What came of one command.
@@ -58,17 +111,29 @@ pub(crate) struct Decision {
 }
 
 impl Rules {
+    /// No rules yet; what is in `stock` need not be read again.
+    pub(crate) fn with(stock: Stock) -> Self {
+        Self {
+            stock: Some(stock),
+            ..Self::default()
+        }
+    }
+
+    /// No rules yet, with the same stock.
+    pub(crate) fn none(&self) -> Self {
+        Self {
+            known: BTreeMap::new(),
+            stock: self.stock.clone(),
+        }
+    }
+
     /// Reads a packed bundle.
-    pub(crate) fn read(packed: &[u8]) -> Result<Arc<Known>, BundleError> {
-        let files = unpack(packed).map_err(BundleError::Unpack)?;
-        let bundle = Bundle::load(&files).map_err(|mistakes| BundleError::Mistakes {
-            mistakes: lines(&mistakes),
-        })?;
-        Ok(Arc::new(Known {
-            bundle: bundle.digest,
-            catalog: Arc::clone(&bundle.catalog),
-            evaluator: Evaluator::new(&bundle),
-        }))
+    pub(crate) fn read(&self, packed: &[u8]) -> Result<Arc<Known>, BundleError> {
+        let known = match &self.stock {
+            Some(stock) => stock.known(packed)?,
+            None => Known::read(packed)?,
+        };
+        Ok(Arc::new(known))
     }
 
     /// Makes a bundle known to rules and state.

@@ -158,7 +158,11 @@ impl Snapshot {
     }
 
     /// The fold that it stands for, if the log's own tree has that head.
-    pub(crate) fn resume(self, reader: &dyn LogReader) -> Result<Fold, SnapshotError> {
+    pub(crate) fn resume(
+        self,
+        reader: &dyn LogReader,
+        mut rules: Rules,
+    ) -> Result<Fold, SnapshotError> {
         let tree =
             Tree::resume(self.entries, &StoredHashes(reader)).map_err(SnapshotError::Nodes)?;
         if crate::entry::domain_digest(&tree.head().root) != self.root {
@@ -166,14 +170,15 @@ impl Snapshot {
                 entries: self.entries,
             });
         }
-        let (mut state, mut rules) = (self.state, Rules::default());
+        let mut state = self.state;
         for bundle in self.bundles {
             let packed = reader
                 .blob(&crate::entry::ledger_digest(bundle))
                 .map_err(SnapshotError::Read)?
                 .ok_or(SnapshotError::BundleMissing { bundle })?;
-            let known =
-                Rules::read(&packed).map_err(|source| SnapshotError::Bundle { bundle, source })?;
+            let known = rules
+                .read(&packed)
+                .map_err(|source| SnapshotError::Bundle { bundle, source })?;
             rules.learn(&mut state, &known);
         }
         Ok(Fold {

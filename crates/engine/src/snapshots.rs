@@ -4,6 +4,7 @@ use crate::{
     chain,
     fold::Fold,
     ports::{Head, LogReader, Snapshots},
+    rules::Rules,
     shared::Shared,
     snapshot::{Release, Snapshot, SnapshotError},
 };
@@ -36,6 +37,7 @@ pub(crate) fn newest(
     reader: &dyn LogReader,
     head: &Head,
     release: &Release,
+    rules: &Rules,
 ) -> Option<Resumed> {
     let kept = snapshots.kept().unwrap_or_else(|error| {
         tracing::warn!(error = %chain(&error), "the snapshots can't be read");
@@ -43,7 +45,7 @@ pub(crate) fn newest(
     });
     let usable = kept.into_iter().filter(|size| *size <= head.tree.size);
     for size in usable.rev() {
-        match resume(snapshots, reader, size, release) {
+        match resume(snapshots, reader, size, (release, rules)) {
             Ok((fold, digest)) => match fold.until_head(reader, head) {
                 Ok(fold) => {
                     let unchecked = Some((size, digest));
@@ -68,11 +70,11 @@ pub(crate) fn resume(
     snapshots: &dyn Snapshots,
     reader: &dyn LogReader,
     size: u64,
-    release: &Release,
+    (release, rules): (&Release, &Rules),
 ) -> Result<(Fold, Digest), SnapshotError> {
     let sealed = snapshots.read(size).map_err(SnapshotError::Read)?;
     let (snapshot, digest) = Snapshot::open(&sealed, size, release)?;
-    Ok((snapshot.resume(reader)?, digest))
+    Ok((snapshot.resume(reader, rules.none())?, digest))
 }
 
 /// What is handed to the thread that takes snapshots.
@@ -159,10 +161,21 @@ impl Taking {
 impl Keeping {
     /// Takes snapshots until the writer is gone.
     pub(crate) fn run(self) {
-        while let Ok(Taken { fold, alone }) = self.taken.recv() {
-            self.keep(fold, alone);
-            self.busy.store(false, Ordering::Release);
+        while let Ok(taken) = self.taken.recv() {
+            self.take(taken);
         }
+    }
+
+    /// Takes the snapshot that is asked for already, if one is.
+    pub(crate) fn round(&self) {
+        while let Ok(taken) = self.taken.try_recv() {
+            self.take(taken);
+        }
+    }
+
+    fn take(&self, Taken { fold, alone }: Taken) {
+        self.keep(fold, alone);
+        self.busy.store(false, Ordering::Release);
     }
 
     /// A snapshot that can't be kept costs time at the next start, and nothing else.

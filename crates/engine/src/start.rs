@@ -8,12 +8,12 @@ use crate::{
     fold::{Fold, check_signature},
     forgetting,
     handle::{Engine, Failed, Ports, Settings, Submission},
-    inbox::{Inbox, LANE_LENGTH},
+    inbox::Inbox,
     ports::{Connector, Head, ReadError},
     projecting::{BATCHES_MAX, Projecting},
     reconcile,
     record::Outcome,
-    rules::BundleError,
+    rules::{BundleError, Rules},
     shared::{Parts, Published, Shared},
     snapshot::Release,
     snapshots::{self, Keeping, Resumed},
@@ -35,7 +35,7 @@ use std::{
     sync::{Arc, mpsc as std_mpsc},
     thread,
 };
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::Notify;
 
 /// Why the engine doesn't start.
 #[derive(Debug, thiserror::Error)]
@@ -152,13 +152,12 @@ impl Task {
 fn tasks(
     runtime: &tokio::runtime::Handle,
     engine: &Engine,
-    connectors: BTreeMap<PlatformId, Arc<dyn Connector>>,
+    connectors: &Connectors,
 ) -> (Task, Option<Task>, Task) {
-    let connectors = Arc::new(connectors);
     let (stop_worker, stop_reconciler) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let worker = Worker {
         engine: engine.clone(),
-        connectors: Arc::clone(&connectors),
+        connectors: Arc::clone(connectors),
     };
     let worker = Task {
         handle: Some(runtime.spawn(worker.run(Arc::clone(&stop_worker)))),
@@ -168,7 +167,7 @@ fn tasks(
     let reconciler = quarantined.then(|| Task {
         handle: Some(runtime.spawn(reconcile::run(
             engine.clone(),
-            connectors,
+            Arc::clone(connectors),
             Arc::clone(&stop_reconciler),
         ))),
         stop: stop_reconciler,
@@ -178,6 +177,7 @@ fn tasks(
         handle: Some(runtime.spawn(forgetting::run(
             engine.clone(),
             Arc::clone(&stop_forgetting),
+            forgetting::Place::OnAThread,
         ))),
         stop: stop_forgetting,
     };
@@ -188,7 +188,7 @@ impl Running {
     fn begin(
         runtime: &tokio::runtime::Handle,
         engine: &Engine,
-        connectors: BTreeMap<PlatformId, Arc<dyn Connector>>,
+        connectors: &Connectors,
         (stop_writer, threads): (Arc<Notify>, Vec<thread::JoinHandle<()>>),
     ) -> Self {
         let (worker, reconciler, forgetting) = tasks(runtime, engine, connectors);
@@ -248,93 +248,126 @@ impl Engine {
     /// [`StartError`] if the log isn't whole, or hasn't adopted the bundle given.
     pub fn start(ports: Ports, settings: Settings) -> Result<(Engine, Running), StartError> {
         let runtime = tokio::runtime::Handle::try_current().map_err(StartError::NoRuntime)?;
-        let head = ports.reader.head().map_err(StartError::Read)?;
-        let copied = ports.reader.copied().map_err(StartError::Read)?;
-        check_signature(&head, &settings.signer)?;
-        let release = Release::of(&settings).map_err(StartError::Key)?;
-        let Resumed { fold, unchecked } = read_log(&ports, &release, &head)?;
-        let published = Published {
-            state: fold.state,
-            rules: fold.rules,
-        };
-        let shared = Arc::new(Shared::new(Parts {
-            published: published.clone(),
-            clock: TimeKeeper::start(ports.clock, fold.newest),
-            random: ports.random,
-            reader: ports.reader,
-            keys: ports.keys,
-            views: ports.views,
-            snapshots: ports.snapshots,
-            release,
-            entries: head.tree.size,
-            unchecked: unchecked.map_or(0, |(entries, _)| entries),
-            projected: not_ahead(ports.projector.projected(), head.tree.size)?,
-        }));
-        let (first, first_out) = mpsc::channel(LANE_LENGTH);
-        let (other, other_out) = mpsc::channel(LANE_LENGTH);
-        let (batches, batches_out) = std_mpsc::sync_channel(BATCHES_MAX);
-        let stop_writer = Arc::new(Notify::new());
-        let signer = Arc::new(settings.signer);
-        let (taking, keeping) = snapshots::both(&shared, &signer, settings.snapshot_every);
-        let mut writer = Writer {
-            shared: Arc::clone(&shared),
-            log: ports.writer,
-            signer,
-            engine_version: settings.engine_version,
-            tree: fold.tree,
-            newest: fold.newest,
-            state: published.state,
-            rules: published.rules,
-            timers: Timers::default(),
-            inbox: Inbox {
-                first: first_out,
-                other: other_out,
-                stop: Arc::clone(&stop_writer),
-            },
-            projector: batches,
-            taking,
-            unproven: false,
-        };
-        adopt(&mut writer, &settings.bundle)?;
-        let platforms = ports.connectors.keys().cloned().collect();
-        quarantine(&mut writer, copied, platforms)?;
-        shared.begin(outstanding(&writer.state));
-        let projecting = Projecting {
-            projector: ports.projector,
-            shared: Arc::clone(&shared),
-            batches: batches_out,
-        };
-        let beside = Beside {
-            projecting,
-            keeping,
-            checking: Checking::of(&shared, unchecked),
-        };
-        let engine = Engine {
-            shared,
-            first,
-            other,
-        };
+        let Assembled {
+            engine,
+            writer,
+            beside,
+            connectors,
+            stop_writer,
+        } = assemble(ports, settings, &Rules::default())?;
         let threads = threads(writer, beside)?;
-        let running = Running::begin(&runtime, &engine, ports.connectors, (stop_writer, threads));
+        let running = Running::begin(&runtime, &engine, &connectors, (stop_writer, threads));
         Ok((engine, running))
     }
 }
 
+/// An engine that is put together and doesn't work yet.
+pub(crate) struct Assembled {
+    pub(crate) engine: Engine,
+    pub(crate) writer: Writer,
+    pub(crate) beside: Beside,
+    pub(crate) connectors: Connectors,
+    pub(crate) stop_writer: Arc<Notify>,
+}
+
+/// What reaches the platforms.
+pub(crate) type Connectors = Arc<BTreeMap<PlatformId, Arc<dyn Connector>>>;
+
+/// Reads the log, adopts the bundle if the log is empty, puts a copy into quarantine, and derives what is to be done in targets.
+pub(crate) fn assemble(
+    ports: Ports,
+    settings: Settings,
+    rules: &Rules,
+) -> Result<Assembled, StartError> {
+    let head = ports.reader.head().map_err(StartError::Read)?;
+    let copied = ports.reader.copied().map_err(StartError::Read)?;
+    check_signature(&head, &settings.signer)?;
+    let release = Release::of(&settings).map_err(StartError::Key)?;
+    let Resumed { fold, unchecked } = read_log(&ports, &release, &head, rules)?;
+    let published = Published {
+        state: fold.state,
+        rules: fold.rules,
+    };
+    let shared = Arc::new(Shared::new(Parts {
+        published: published.clone(),
+        clock: TimeKeeper::start(ports.clock, fold.newest),
+        random: ports.random,
+        reader: ports.reader,
+        keys: ports.keys,
+        views: ports.views,
+        snapshots: ports.snapshots,
+        release,
+        entries: head.tree.size,
+        unchecked: unchecked.map_or(0, |(entries, _)| entries),
+        projected: not_ahead(ports.projector.projected(), head.tree.size)?,
+    }));
+    let (first, other, inbox) = Inbox::open();
+    let stop_writer = Arc::clone(&inbox.stop);
+    let (batches, batches_out) = std_mpsc::sync_channel(BATCHES_MAX);
+    let signer = Arc::new(settings.signer);
+    let (taking, keeping) = snapshots::both(&shared, &signer, settings.snapshot_every);
+    let mut writer = Writer {
+        shared: Arc::clone(&shared),
+        log: ports.writer,
+        signer,
+        engine_version: settings.engine_version,
+        tree: fold.tree,
+        newest: fold.newest,
+        state: published.state,
+        rules: published.rules,
+        timers: Timers::default(),
+        inbox,
+        projector: batches,
+        taking,
+        unproven: false,
+    };
+    adopt(&mut writer, &settings.bundle)?;
+    let platforms = ports.connectors.keys().cloned().collect();
+    quarantine(&mut writer, copied, platforms)?;
+    shared.begin(outstanding(&writer.state));
+    let beside = Beside {
+        projecting: Projecting {
+            projector: ports.projector,
+            shared: Arc::clone(&shared),
+            batches: batches_out,
+        },
+        keeping,
+        checking: Checking::of(&shared, unchecked),
+    };
+    Ok(Assembled {
+        engine: Engine {
+            shared,
+            first,
+            other,
+        },
+        writer,
+        beside,
+        connectors: Arc::new(ports.connectors),
+        stop_writer,
+    })
+}
+
 /// What works in threads beside the writer.
-struct Beside {
-    projecting: Projecting,
-    keeping: Keeping,
-    checking: Option<Checking>,
+pub(crate) struct Beside {
+    pub(crate) projecting: Projecting,
+    pub(crate) keeping: Keeping,
+    pub(crate) checking: Option<Checking>,
 }
 
 /// Folds the log from the newest snapshot that can be used, or from its first entry.
-fn read_log(ports: &Ports, release: &Release, head: &Head) -> Result<Resumed, StartError> {
+fn read_log(
+    ports: &Ports,
+    release: &Release,
+    head: &Head,
+    rules: &Rules,
+) -> Result<Resumed, StartError> {
     let reader = ports.reader.as_ref();
-    if let Some(resumed) = snapshots::newest(ports.snapshots.as_ref(), reader, head, release) {
+    let kept = ports.snapshots.as_ref();
+    if let Some(resumed) = snapshots::newest(kept, reader, head, release, rules) {
         return Ok(resumed);
     }
     Ok(Resumed {
-        fold: Fold::default().until_head(reader, head)?,
+        fold: Fold::under(rules.none()).until_head(reader, head)?,
         unchecked: None,
     })
 }

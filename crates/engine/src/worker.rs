@@ -68,14 +68,14 @@ impl Worker {
                 () = stop.notified() => break,
                 Some(_) = running.join_next(), if !running.is_empty() => {}
                 () = shared.jobs.changed() => {}
-                () = tokio::time::sleep(pause) => {}
+                () = shared.clock.pause(pause) => {}
             }
         }
         while running.join_next().await.is_some() {}
     }
 }
 
-async fn carry_out(
+pub(crate) async fn carry_out(
     engine: Engine,
     connectors: Arc<BTreeMap<PlatformId, Arc<dyn Connector>>>,
     work: Work,
@@ -123,7 +123,7 @@ async fn carry_out_by(
     } = work;
     match work.task {
         Task::Remove => {
-            let read_back = in_time(connector.remove(job)).await?;
+            let read_back = in_time(engine, connector.remove(job)).await?;
             Ok(Command::RecordRemoved {
                 grant,
                 credential,
@@ -131,7 +131,7 @@ async fn carry_out_by(
             })
         }
         Task::Provision => {
-            let made = in_time(connector.provision(job)).await?;
+            let made = in_time(engine, connector.provision(job)).await?;
             if let Some(secret) = made.secret {
                 // before the report: whoever sees the credential as made finds its secret
                 let holder = job.terms.holder.clone();
@@ -145,7 +145,7 @@ async fn carry_out_by(
             })
         }
         Task::Renew => {
-            let expires_at = in_time(connector.renew(job)).await?;
+            let expires_at = in_time(engine, connector.renew(job)).await?;
             Ok(Command::RecordProvisioned {
                 grant,
                 credential,
@@ -237,11 +237,15 @@ fn native(state: &State, target: &TargetId) -> Option<String> {
         .map(|target| target.native.clone())
 }
 
-async fn in_time<T>(attempt: impl Future<Output = Result<T, ConnectorError>>) -> Result<T, String> {
-    match tokio::time::timeout(Duration::from_millis(DEADLINE_MS), attempt).await {
-        Ok(Ok(done)) => Ok(done),
-        Ok(Err(error)) => Err(bounded(&error.because)),
-        Err(_) => Err(format!(
+async fn in_time<T>(
+    engine: &Engine,
+    attempt: impl Future<Output = Result<T, ConnectorError>>,
+) -> Result<T, String> {
+    let most = Duration::from_millis(DEADLINE_MS);
+    match engine.shared.clock.within(most, attempt).await {
+        Some(Ok(done)) => Ok(done),
+        Some(Err(error)) => Err(bounded(&error.because)),
+        None => Err(format!(
             "the target did not answer within {} seconds",
             DEADLINE_MS / 1_000
         )),

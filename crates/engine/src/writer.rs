@@ -66,7 +66,7 @@ pub(crate) struct Writer {
 }
 
 /// Tells everybody that the writer is gone, however it went.
-struct Stopped(Arc<Shared>);
+pub(crate) struct Stopped(pub(crate) Arc<Shared>);
 
 impl Drop for Stopped {
     fn drop(&mut self) {
@@ -98,6 +98,12 @@ impl Writer {
         drop(stopped);
         self.last_snapshot();
         // whoever still waits is told by the closed door
+    }
+
+    /// Decides what is due and what waits already, without waiting for more.
+    pub(crate) fn round(&mut self) -> ControlFlow<()> {
+        let due = self.due();
+        self.turn(due, None)
     }
 
     fn folded(&self) -> Fold {
@@ -280,7 +286,7 @@ impl Writer {
             .iter()
             .find(|blob| Digest::of(blob) == named);
         packed
-            .map(|packed| Rules::read(packed).map_err(Failed::Bundle))
+            .map(|packed| self.rules.read(packed).map_err(Failed::Bundle))
             .transpose()
     }
 

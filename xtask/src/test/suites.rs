@@ -3,7 +3,9 @@ use super::{Suite, interop};
 use crate::{
     assets, install,
     remit::{self, Demo},
-    shell, tidy, tree,
+    shell,
+    soak::{self, Soak},
+    tidy, tree,
 };
 use anyhow::{Result, bail};
 use std::process::Command;
@@ -57,6 +59,12 @@ pub(super) const SUITES: &[Suite] = &[
         shows: "killed at random under load: nothing acknowledged is lost, no role is orphaned",
         needs: || install::postgres().map(drop),
         run: || tests_on_real_platforms("crash_*"),
+    },
+    Suite {
+        name: "soak",
+        shows: "two minutes of made-up lives: disks, networks, platforms, clocks and copies fail as a seed says",
+        needs: || Ok(()),
+        run: || soak::run(&Soak::Seconds(120), None, false),
     },
     Suite {
         name: "tour",

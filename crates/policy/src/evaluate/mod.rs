@@ -55,7 +55,7 @@ pub struct Evaluator {
 }
 
 /// What a verdict about one action depends on.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Relevant {
     /// The policies whose scope lets them speak about it.
     policies: PolicySet,
@@ -88,6 +88,20 @@ impl Evaluator {
             rules: Arc::clone(&bundle.rules),
             relevant,
             privileges,
+            memo: Memo::default(),
+        }
+    }
+
+    /// The same policies, asked by somebody else: nothing of earlier questions is kept.
+    #[must_use]
+    pub fn anew(&self) -> Self {
+        Self {
+            authorizer: Authorizer::new(),
+            model: self.model.clone(),
+            catalog: Arc::clone(&self.catalog),
+            rules: Arc::clone(&self.rules),
+            relevant: self.relevant.clone(),
+            privileges: self.privileges.clone(),
             memo: Memo::default(),
         }
     }
