@@ -29,6 +29,10 @@ use std::{
 };
 use tokio::net::{TcpListener, TcpStream};
 
+/// The one of the server.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Callers at a time, each with a connection of its own.
 const CALLERS: [usize; 3] = [1, 16, 256];
 /// Turns of each side, and how long one takes.
