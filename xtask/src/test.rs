@@ -111,7 +111,7 @@ pub(crate) fn write_run(kind: &str, table: &str) -> Result<()> {
         } else {
             " with changes"
         },
-        asked("uname", &["-srm"])?,
+        asked("uname", &["-sm"])?,
         std::thread::available_parallelism().map_or(0, std::num::NonZero::get),
         memory.unwrap_or_default(),
     );
