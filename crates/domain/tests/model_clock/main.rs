@@ -6,6 +6,8 @@
     clippy::expect_used,
     reason = "a test: a broken assumption must stop it"
 )]
+#[path = "../search/mod.rs"]
+mod search;
 mod watch;
 mod without;
 
@@ -25,7 +27,7 @@ use domain::{
     time::Seconds,
     window::Window,
 };
-use stateright::{Checker, HasDiscoveries, Model, Property};
+use stateright::{Checker, Model, Property};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -451,17 +453,7 @@ const POSSIBLE: [&str; 9] = [
 /// Without the rule there is a way to break the promise.
 #[track_caller]
 fn caught(without: Without, promise: &'static str) {
-    let checker = Clocks(BOUNDS, without)
-        .checker()
-        .threads(2)
-        .finish_when(HasDiscoveries::AllOf([promise].into()))
-        .spawn_bfs()
-        .join();
-    let discoveries = checker.discoveries();
-    assert!(
-        discoveries.contains_key(promise),
-        "{without:?} is not missed"
-    );
+    search::caught(Clocks(BOUNDS, without), without, promise);
 }
 
 #[test]

@@ -9,6 +9,8 @@
     reason = "a test: a broken assumption must stop it"
 )]
 mod organisation;
+#[path = "../search/mod.rs"]
+mod search;
 mod truth;
 
 use domain::{
@@ -26,7 +28,7 @@ use domain::{
     time::{Seconds, Timestamp},
 };
 use organisation::{HUMANS, WORLD, human, shadow};
-use stateright::{Checker, HasDiscoveries, Model, Property};
+use stateright::{Checker, Model, Property};
 use std::collections::{BTreeMap, BTreeSet};
 use truth::{Broken, Reached, World};
 use uuid::Uuid;
@@ -480,17 +482,7 @@ fn check(bounds: Bounds, states: usize, possible: &[&str]) {
 /// Without the rule there is a way to break the promise.
 #[track_caller]
 fn caught(without: Without, promise: &'static str) {
-    let checker = Consents(ONE, without)
-        .checker()
-        .threads(2)
-        .finish_when(HasDiscoveries::AllOf([promise].into()))
-        .spawn_bfs()
-        .join();
-    let discoveries = checker.discoveries();
-    assert!(
-        discoveries.contains_key(promise),
-        "{without:?} is not missed"
-    );
+    search::caught(Consents(ONE, without), without, promise);
 }
 
 #[test]

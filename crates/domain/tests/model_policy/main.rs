@@ -8,6 +8,8 @@
     reason = "a test: a broken assumption must stop it"
 )]
 mod rules;
+#[path = "../search/mod.rs"]
+mod search;
 mod watch;
 
 use domain::{
@@ -25,7 +27,7 @@ use domain::{
     time::{Seconds, Timestamp},
 };
 use rules::{BUNDLES, lent};
-use stateright::{Checker, HasDiscoveries, Model, Property};
+use stateright::{Checker, Model, Property};
 use std::borrow::Cow;
 use uuid::Uuid;
 use watch::{Broken, Reached, World};
@@ -384,17 +386,7 @@ fn no_order_of_changes_and_requests_breaks_a_promise() {
 /// Without the rule there is a way to break the promise.
 #[track_caller]
 fn caught(without: Without, promise: &'static str) {
-    let checker = Changes(BOUNDS, without)
-        .checker()
-        .threads(2)
-        .finish_when(HasDiscoveries::AllOf([promise].into()))
-        .spawn_bfs()
-        .join();
-    let discoveries = checker.discoveries();
-    assert!(
-        discoveries.contains_key(promise),
-        "{without:?} is not missed"
-    );
+    search::caught(Changes(BOUNDS, without), without, promise);
 }
 
 #[test]
