@@ -91,7 +91,7 @@ impl Leaf {
     /// # Errors
     /// Too large, a number that is no exact integer, or a list of references that no verifier could read.
     pub fn encode(&self) -> Result<Vec<u8>, LeafError> {
-        self.check_references()?;
+        check_references(&self.record)?;
         let bytes = self.canonical_bytes().map_err(LeafError::NotCanonical)?;
         if bytes.len() > LEAF_BYTES_MAX {
             return Err(LeafError::TooLarge { bytes: bytes.len() });
@@ -117,7 +117,7 @@ impl Leaf {
     /// # Errors
     /// The list in the record has another shape.
     pub fn bodies(&self) -> Result<Vec<BodyRef>, LeafError> {
-        self.list(BODIES_FIELD)
+        list(&self.record, BODIES_FIELD)
     }
 
     /// The blobs that the entry refers to.
@@ -125,7 +125,7 @@ impl Leaf {
     /// # Errors
     /// The list in the record has another shape.
     pub fn blobs(&self) -> Result<Vec<Digest>, LeafError> {
-        self.list(BLOBS_FIELD)
+        list(&self.record, BLOBS_FIELD)
     }
 
     /// The subjects whose key this entry reports destroyed.
@@ -133,7 +133,7 @@ impl Leaf {
     /// # Errors
     /// The list in the record has another shape.
     pub fn erased(&self) -> Result<Vec<String>, LeafError> {
-        self.list(ERASED_FIELD)
+        list(&self.record, ERASED_FIELD)
     }
 
     fn canonical_bytes(&self) -> Result<Vec<u8>, CanonicalError> {
@@ -147,22 +147,26 @@ impl Leaf {
         let record = |out: &mut Vec<u8>| canonical::write_value(&self.record, out, DEPTH_MAX - 1);
         envelope.around(self.v, record)
     }
+}
 
-    fn check_references(&self) -> Result<(), LeafError> {
-        self.bodies()?;
-        self.blobs()?;
-        self.erased()?;
-        Ok(())
-    }
-
-    fn list<T: for<'de> Deserialize<'de>>(&self, field: &'static str) -> Result<Vec<T>, LeafError> {
-        match self.record.get(field) {
-            None => Ok(Vec::new()),
-            Some(list) => {
-                Vec::deserialize(list).map_err(|source| LeafError::References { field, source })
-            }
+/// One of the lists of a record that the ledger reads; a record without it, or that is no object, has none.
+fn list<T: for<'de> Deserialize<'de>>(
+    record: &Value,
+    field: &'static str,
+) -> Result<Vec<T>, LeafError> {
+    match record.get(field) {
+        None => Ok(Vec::new()),
+        Some(list) => {
+            Vec::deserialize(list).map_err(|source| LeafError::References { field, source })
         }
     }
+}
+
+fn check_references(record: &Value) -> Result<(), LeafError> {
+    list::<BodyRef>(record, BODIES_FIELD)?;
+    list::<Digest>(record, BLOBS_FIELD)?;
+    list::<String>(record, ERASED_FIELD)?;
+    Ok(())
 }
 
 /// All of an entry but its record.
@@ -191,7 +195,7 @@ impl Envelope<'_> {
         let bytes = self.around(LEAF_VERSION, |out| {
             let start = out.len();
             record.serialize(Canonical::new(out, DEPTH_MAX - 1))?;
-            references = check_references(out.get(start..).unwrap_or_default());
+            references = check_written(out.get(start..).unwrap_or_default());
             Ok(())
         });
         let bytes = bytes.map_err(LeafError::NotCanonical)?;
@@ -232,7 +236,7 @@ impl Envelope<'_> {
 }
 
 /// Checks the lists that the ledger reads, in the bytes of a record; what is no object has none.
-fn check_references(record: &[u8]) -> Result<(), LeafError> {
+fn check_written(record: &[u8]) -> Result<(), LeafError> {
     /// The lists by their shape alone.
     #[derive(Deserialize)]
     struct Lists {
@@ -247,16 +251,7 @@ fn check_references(record: &[u8]) -> Result<(), LeafError> {
         return Ok(());
     }
     // only now it matters which list it is
-    let leaf = Leaf {
-        v: LEAF_VERSION,
-        kind: String::new(),
-        stream: String::new(),
-        at: 0,
-        engine: String::new(),
-        bundle: None,
-        record: serde_json::from_slice(record).map_err(LeafError::Malformed)?,
-    };
-    leaf.check_references()
+    check_references(&serde_json::from_slice(record).map_err(LeafError::Malformed)?)
 }
 
 #[cfg(test)]
