@@ -16,6 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 use suites::SUITES;
+pub(crate) use suites::tests_on_real_platforms;
 
 /// Where the whole runs are written down.
 const RUNS: &str = "docs/runs";

@@ -16,6 +16,9 @@ const COSIGNED: &str = "cosigned";
 /// The file of the key that signs checkpoints.
 const CHECKPOINT_KEY: &str = "checkpoint.key";
 
+/// The file of its public half.
+const VKEY: &str = "vkey";
+
 /// A data folder.
 #[derive(Debug, Clone)]
 pub(crate) struct Data {
@@ -28,7 +31,7 @@ impl Data {
     /// # Errors
     /// If it can't be made.
     pub(crate) fn open(path: &Path) -> Result<Self> {
-        fs::create_dir_all(path)
+        make_folder(path)
             .with_context(|| format!("could not make the data folder `{}`", path.display()))?;
         #[cfg(unix)]
         {
@@ -185,8 +188,13 @@ impl Data {
     /// # Errors
     /// If it can't be written.
     pub(crate) fn publish_vkey(&self, vkey: &str) -> Result<PathBuf> {
-        let path = self.folder.join("vkey");
-        fs::write(&path, format!("{vkey}\n"))
+        let path = self.folder.join(VKEY);
+        let text = format!("{vkey}\n");
+        // a start on a full disk has nothing to write
+        if fs::read(&path).is_ok_and(|found| found == text.as_bytes()) {
+            return Ok(path);
+        }
+        replace(&self.folder, VKEY, text.as_bytes())
             .with_context(|| format!("could not write `{}`", path.display()))?;
         Ok(path)
     }
@@ -238,18 +246,62 @@ pub(crate) fn replace(folder: &Path, name: &str, bytes: &[u8]) -> std::io::Resul
     fs::File::open(folder)?.sync_all()
 }
 
-/// Writes a new file for its owner alone, and makes it durable.
+/// Writes a new file for its owner alone: after a crash it is there whole or not at all, and once this returns it stays.
 ///
 /// # Errors
-/// If it is there already or can't be written.
+/// If it is there already or can't be made durable.
 pub(crate) fn write_secret(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    // two processes may be at it at a time
+    beside.push(format!(".{}.new", std::process::id()));
+    let beside = Path::new(&beside);
+    // a link, unlike another name, is never put in the place of a file that is there
+    let written = write_private(beside, bytes).and_then(|()| fs::hard_link(beside, path));
+    let removed = fs::remove_file(beside);
+    written.and(removed)?;
+    sync_folder_of(path)
+}
+
+fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
+    options.write(true).create(true).truncate(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path)?;
     file.write_all(bytes)?;
     file.sync_all()
+}
+
+/// Makes a folder, and those it lies in, unless they are there; a power cut leaves them there once this returns.
+///
+/// # Errors
+/// If one of them can't be made durable.
+pub(crate) fn make_folder(path: &Path) -> std::io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    if let Some(above) = path.parent() {
+        make_folder(&named(above))?;
+    }
+    match fs::create_dir(path) {
+        // another process was quicker
+        Err(_) if path.is_dir() => {}
+        made => made?,
+    }
+    sync_folder_of(path)
+}
+
+fn sync_folder_of(path: &Path) -> std::io::Result<()> {
+    fs::File::open(named(path.parent().unwrap_or(path)))?.sync_all()
+}
+
+/// The folder of a bare name is the one that the process is in.
+fn named(folder: &Path) -> PathBuf {
+    if folder.as_os_str().is_empty() {
+        PathBuf::from(".")
+    } else {
+        folder.to_owned()
+    }
 }
 
 #[cfg(test)]

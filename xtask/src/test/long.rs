@@ -1,6 +1,6 @@
 //! The suites that take long: they run with `--all`, or by their names.
-use super::Suite;
-use crate::{shell, tree};
+use super::{Suite, tests_on_real_platforms};
+use crate::{install, shell, tree};
 use anyhow::{Context as _, Result, bail};
 use std::{fs, process::Command};
 
@@ -17,6 +17,16 @@ pub(super) const LONG: &[Suite] = &[
         shows: "every parser of outside bytes, on ten seconds each of what a fuzzer makes up",
         needs: || Ok(()),
         run: fuzz,
+    },
+    Suite {
+        name: "faults",
+        shows: "fifty accesses of a server to its disk, spread over its life, failing in each way",
+        needs: || install::postgres().map(drop),
+        run: || {
+            tests_on_real_platforms("real_faults", &|command| {
+                command.env("REMIT_TEST_FAULTS", "50");
+            })
+        },
     },
 ];
 

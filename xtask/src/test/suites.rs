@@ -52,13 +52,13 @@ pub(super) const SUITES: &[Suite] = &[
         name: "real",
         shows: "a real PostgreSQL and a real Node-RED, governed",
         needs: || install::postgres().and(install::node_red()).map(drop),
-        run: || tests_on_real_platforms("real_*"),
+        run: || tests_on_real_platforms("real_*", &|_| {}),
     },
     Suite {
         name: "crash",
-        shows: "killed at random under load: nothing acknowledged is lost, no role is orphaned",
+        shows: "killed a hundred times under load: nothing acknowledged is lost or done twice, no role is orphaned",
         needs: || install::postgres().map(drop),
-        run: || tests_on_real_platforms("crash_*"),
+        run: || tests_on_real_platforms("crash_*", &|_| {}),
     },
     Suite {
         name: "soak",
@@ -134,13 +134,14 @@ fn cargo_tests() -> Command {
 }
 
 /// The integration tests whose file name fits `pattern`; they exist under the feature `real-platforms` only,
-/// so that no plain `cargo test` passes over them in silence.
-fn tests_on_real_platforms(pattern: &str) -> Result<()> {
+/// so that no plain `cargo test` passes over them in silence. `told` adds what else they are to know.
+pub(crate) fn tests_on_real_platforms(pattern: &str, told: &dyn Fn(&mut Command)) -> Result<()> {
     let mut command = cargo_tests();
     command
         .args(["--features", REAL_PLATFORMS, "--test", pattern])
         .env("REMIT_TEST_PG_BIN", install::postgres()?)
         .env("REMIT_TEST_NODE_RED", install::node_red()?);
+    told(&mut command);
     shell::run(&mut command)
 }
 

@@ -58,7 +58,7 @@ impl State {
     /// # Errors
     /// If another process has it, or a file in it isn't what this witness wrote.
     pub(super) fn open(folder: &Path, logs: WatchedLogs, cosigner: Cosigner) -> Result<Self> {
-        fs::create_dir_all(folder)
+        crate::data::make_folder(folder)
             .with_context(|| format!("could not make the state folder `{}`", folder.display()))?;
         let lock = lock(folder)?;
         let mut last = BTreeMap::new();

@@ -9,6 +9,7 @@
     clippy::indexing_slicing,
     reason = "each test file uses its own part, and a test that can't go on panics: that is how it reports"
 )]
+pub mod faulty;
 pub mod postgres;
 use serde_json::{Value, json};
 use std::{
@@ -22,6 +23,10 @@ use tempfile::TempDir;
 
 /// The password of everybody in these tests.
 const PASSWORD: &str = "correct horse battery staple";
+/// It, hashed with the least work there is: these tests sign in thousands of times. One account has a
+/// hash as the program makes it.
+const HASH: &str =
+    "$argon2id$v=19$m=8,t=1,p=1$oVjn/SOPH8fsoDKVNxi3YQ$iZSZpe+4mfsOZfZcnty5oCo2qyJkwaIMBTdGl+FqJlQ";
 /// Directory of the tests: the demo's organisation and a few more makers.
 const PEOPLE: &str = include_str!("../../src/demo/people.toml");
 
@@ -35,18 +40,32 @@ pub fn free_port() -> u16 {
 }
 
 /// Asks again and again, up to 30 seconds, until `ask` yields something.
-pub async fn eventually<T, F: Future<Output = Option<T>>>(
+pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, ask: impl FnMut() -> F) -> T {
+    asked(what, (1_200, Duration::from_millis(25)), ask).await
+}
+
+/// The same over minutes: up to so many seconds, and not as often.
+pub async fn in_time<T, F: Future<Output = Option<T>>>(
+    seconds: u32,
     what: &str,
+    ask: impl FnMut() -> F,
+) -> T {
+    asked(what, (seconds * 4, Duration::from_millis(250)), ask).await
+}
+
+async fn asked<T, F: Future<Output = Option<T>>>(
+    what: &str,
+    (times, pause): (u32, Duration),
     mut ask: impl FnMut() -> F,
 ) -> T {
-    let mut ticks = tokio::time::interval(Duration::from_millis(25));
-    for _ in 0..1_200 {
+    let mut ticks = tokio::time::interval(pause);
+    for _ in 0..times {
         ticks.tick().await;
         if let Some(found) = ask().await {
             return found;
         }
     }
-    panic!("{what} did not happen within 30 seconds");
+    panic!("{what} did not happen within {:?}", pause * times);
 }
 
 pub fn run(command: &mut Command) -> Output {
@@ -62,9 +81,10 @@ pub fn run(command: &mut Command) -> Output {
     output
 }
 
-/// This crate's program.
+/// This crate's program, or the one that `REMIT_TEST_PROGRAM` names: a faster build of it.
 pub fn remit() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_remit"));
+    let named = std::env::var_os("REMIT_TEST_PROGRAM");
+    let mut command = Command::new(named.unwrap_or_else(|| env!("CARGO_BIN_EXE_remit").into()));
     command.stdin(Stdio::null());
     command
 }
@@ -160,13 +180,14 @@ impl Home {
         let hash = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
         let people = format!("{PEOPLE}\n{more_people}");
         let directory: toml::Table = toml::from_str(&people).unwrap();
-        let accounts = directory["account"]
-            .as_table()
-            .unwrap()
-            .keys()
-            .fold("[accounts]\n".to_owned(), |text, account| {
-                text + &format!("{account} = \"{}\"\n", hash.trim())
-            });
+        let accounts = directory["account"].as_table().unwrap().keys().fold(
+            "[accounts]\n".to_owned(),
+            |text, account| {
+                let of_the_program = account == "p-novak";
+                let hash = if of_the_program { hash.trim() } else { HASH };
+                text + &format!("{account} = \"{hash}\"\n")
+            },
+        );
         fs::write(self.path("accounts.toml"), accounts).unwrap();
         fs::write(self.path("people.toml"), people).unwrap();
     }
@@ -207,14 +228,14 @@ impl Home {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         // not every resolver knows the names below `localhost`
         let here = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut client = reqwest::Client::builder()
+        let client = reqwest::Client::builder()
             .no_proxy()
             .resolve("desk.localhost", here);
-        if let Some(certificate) = &self.certificate {
-            let certificate = reqwest::Certificate::from_pem(certificate.as_bytes()).unwrap();
-            client = client.tls_certs_only([certificate]);
-        }
-        client
+        // the system's authorities have no say here, and reading them takes its time
+        let certificate = self.certificate.as_ref();
+        let certificate =
+            certificate.map(|pem| reqwest::Certificate::from_pem(pem.as_bytes()).unwrap());
+        client.tls_certs_only(certificate)
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -223,6 +244,31 @@ impl Home {
 
     /// Starts the server and waits until it is ready.
     pub async fn serve(&self) -> Served {
+        self.try_serve(&[]).await.expect("the server starts")
+    }
+
+    /// The same in an environment of its own; `None` if the server gives up, or isn't ready after a while.
+    pub async fn try_serve(&self, settings: &[(&str, String)]) -> Option<Served> {
+        let mut served = self.serve_unready(settings);
+        let ready = format!("http://127.0.0.1:{}/readyz", self.admin_port);
+        let client = served.client.clone();
+        let mut ticks = tokio::time::interval(Duration::from_millis(25));
+        for _ in 0..1_200 {
+            ticks.tick().await;
+            if served.child.try_wait().unwrap().is_some() {
+                return None;
+            }
+            let answer = client.get(&ready).send().await;
+            if answer.is_ok_and(|answer| answer.status().is_success()) {
+                return Some(served);
+            }
+        }
+        served.kill_now();
+        None
+    }
+
+    /// The same, waiting for nothing.
+    pub fn serve_unready(&self, settings: &[(&str, String)]) -> Served {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let log = fs::OpenOptions::new()
             .create(true)
@@ -232,26 +278,44 @@ impl Home {
         let child = remit()
             .args(["serve", "--config"])
             .arg(self.path("remit.toml"))
+            .envs(settings.iter().map(|(name, value)| (*name, value)))
             .stderr(log)
             .spawn()
             .unwrap();
-        let served = Served {
+        Served {
             child,
             client: self.client(),
             base: self.origin(),
-        };
-        let ready = format!("http://127.0.0.1:{}/readyz", self.admin_port);
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        eventually("the server", || async {
-            client
-                .get(&ready)
-                .send()
-                .await
-                .ok()
-                .filter(|answer| answer.status().is_success())
-        })
-        .await;
-        served
+        }
+    }
+
+    /// Every entry of the log that [`Self::prove`] exported, as it is hashed.
+    pub fn exported(&self) -> Vec<Value> {
+        let mut entries = Vec::new();
+        let mut open = vec![self.path("export/tile/entries")];
+        let mut files = Vec::new();
+        while let Some(folder) = open.pop() {
+            for file in fs::read_dir(folder).unwrap() {
+                let path = file.unwrap().path();
+                if path.is_dir() {
+                    open.push(path);
+                } else {
+                    files.push(path);
+                }
+            }
+        }
+        files.sort();
+        for file in files {
+            let bytes = fs::read(file).unwrap();
+            let mut rest = bytes.as_slice();
+            // C2SP tlog-tiles: each entry after its length in two bytes
+            while let [high, low, after @ ..] = rest {
+                let (entry, next) = after.split_at(usize::from(u16::from_be_bytes([*high, *low])));
+                entries.push(serde_json::from_slice(entry).unwrap());
+                rest = next;
+            }
+        }
+        entries
     }
 
     /// Exports, verifies and replays the log, each in a process of its own; what the last one said.
@@ -317,16 +381,41 @@ impl Served {
         path: &str,
         body: Option<Value>,
     ) -> Option<Answer> {
-        let mut request = self
+        self.answered(self.request(bearer, method, path, body))
+            .await
+    }
+
+    /// The same under an idempotency key.
+    pub async fn try_send_once(
+        &self,
+        bearer: &str,
+        path: &str,
+        body: Value,
+        key: &str,
+    ) -> Option<Answer> {
+        let request = self.request(bearer, "POST", path, Some(body));
+        self.answered(request.header("Idempotency-Key", key)).await
+    }
+
+    fn request(
+        &self,
+        bearer: &str,
+        method: &str,
+        path: &str,
+        body: Option<Value>,
+    ) -> reqwest::RequestBuilder {
+        let address = format!("{}/api/v1{path}", self.base);
+        let request = self
             .client
-            .request(
-                method.parse().unwrap(),
-                format!("{}/api/v1{path}", self.base),
-            )
+            .request(method.parse().unwrap(), address)
             .bearer_auth(bearer);
-        if let Some(body) = body {
-            request = request.json(&body);
+        match body {
+            Some(body) => request.json(&body),
+            None => request,
         }
+    }
+
+    async fn answered(&self, request: reqwest::RequestBuilder) -> Option<Answer> {
         let response = request.send().await.ok()?;
         let status = response.status().as_u16();
         let text = response.text().await.ok()?;
