@@ -20,13 +20,9 @@ pub(super) const LONG: &[Suite] = &[
     },
     Suite {
         name: "faults",
-        shows: "fifty accesses of a server to its disk, spread over its life, failing in each way",
+        shows: "fifty accesses of a server to its disk failing in each way, and two thousand power cuts",
         needs: || install::postgres().map(drop),
-        run: || {
-            tests_on_real_platforms("real_faults", &|command| {
-                command.env("REMIT_TEST_FAULTS", "50");
-            })
-        },
+        run: faults,
     },
 ];
 
@@ -44,6 +40,16 @@ fn models() -> Result<()> {
         "long_",
     ];
     shell::run(Command::new("cargo").args(words).current_dir(tree::root()))
+}
+
+/// What the plain tests do, more often.
+fn faults() -> Result<()> {
+    tests_on_real_platforms("real_faults", &|command| {
+        command.env("REMIT_TEST_FAULTS", "50");
+    })?;
+    tests_on_real_platforms("power_cut", &|command| {
+        command.env("REMIT_TEST_CUTS", "2000");
+    })
 }
 
 /// How long each parser is fuzzed.
