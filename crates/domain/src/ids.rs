@@ -1,6 +1,7 @@
 //! One id type per thing. A raw `Uuid` or `String` stops at the parser: inside, mixing up a person and an account
 //! must not compile, because every rule about consent hangs on that difference.
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
+use smol_str::SmolStr;
 use std::{fmt, str::FromStr};
 use uuid::Uuid;
 
@@ -20,7 +21,7 @@ pub enum IdError {
     },
 }
 
-fn slug(text: &str) -> Result<String, IdError> {
+fn slug(text: &str) -> Result<SmolStr, IdError> {
     let legal =
         |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, b'.' | b'_' | b'-');
     let starts_well = text
@@ -28,7 +29,7 @@ fn slug(text: &str) -> Result<String, IdError> {
         .next()
         .is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
     if starts_well && text.len() <= SLUG_BYTES_MAX && text.bytes().all(legal) {
-        Ok(text.to_owned())
+        Ok(SmolStr::new(text))
     } else {
         Err(IdError::NotASlug {
             text: text
@@ -43,9 +44,9 @@ fn slug(text: &str) -> Result<String, IdError> {
 macro_rules! slug_ids {
     ($($(#[$doc:meta])* $name:ident;)*) => {$(
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+        #[serde(try_from = "String")]
+        pub struct $name(SmolStr);
 
         impl $name {
             /// The id as text.
@@ -70,9 +71,14 @@ macro_rules! slug_ids {
                 text.parse()
             }
         }
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
         impl From<$name> for String {
             fn from(id: $name) -> String {
-                id.0
+                id.0.into()
             }
         }
         impl fmt::Display for $name {
