@@ -165,12 +165,14 @@ pub enum Event {
         credential: CredentialId,
         read_back: String,
     },
-    /// A use may go ahead: recorded before it is forwarded.
+    /// A use may go ahead: recorded before it is forwarded. What was attempted is in the command of the same entry.
     UseAllowed {
         use_id: UseId,
         grant: GrantId,
         holder: PersonId,
-        attempt: Attempt,
+        credential: Option<CredentialId>,
+        /// Whether it counts as a call: an ambient use does nothing to any target.
+        metered: bool,
     },
     /// A use was refused.
     UseRefused {

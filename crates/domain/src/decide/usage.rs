@@ -60,7 +60,8 @@ pub(super) fn begin(
             use_id: UseId(context.uuid(2)),
             grant: grant.terms.id,
             holder: grant.terms.holder.clone(),
-            attempt: attempt.clone(),
+            credential: attempt.credential,
+            metered: !attempt.actions.is_empty(),
         }]),
         Err(refused) => Ok(refusal(grant, attempt, &refused)),
     }

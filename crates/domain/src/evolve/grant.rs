@@ -220,10 +220,10 @@ pub(super) fn removed(state: &mut State, of: Of) {
     }
 }
 
-pub(super) fn use_allowed(state: &mut State, id: GrantId, use_id: UseId, attempt: &Attempt) {
+pub(super) fn use_allowed(state: &mut State, id: GrantId, use_id: UseId, metered: bool) {
     if let Some(grant) = state.grants.get_mut(&id) {
         grant.open_uses.insert(use_id);
-        if !attempt.actions.is_empty() {
+        if metered {
             grant.usage.calls = grant.usage.calls.saturating_add(1);
         }
     }

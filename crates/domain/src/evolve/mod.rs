@@ -82,9 +82,9 @@ pub fn evolve(state: &mut State, event: &Event, at: Timestamp) {
         Event::UseAllowed {
             use_id,
             grant,
-            attempt,
+            metered,
             ..
-        } => grant::use_allowed(state, *grant, *use_id, attempt),
+        } => grant::use_allowed(state, *grant, *use_id, *metered),
         Event::UseRefused { grant, attempt, .. } => grant::use_refused(state, *grant, attempt),
         Event::UseFinished {
             use_id,

@@ -252,10 +252,7 @@ fn set_review(db: &Connection, id: GrantId, review: &ReviewStanding) -> Result<(
 }
 
 /// A use that did something; using the platform at all is none.
-pub(super) fn count_call(db: &Connection, id: GrantId, attempt: &Attempt) -> Result<(), RowError> {
-    if attempt.actions.is_empty() {
-        return Ok(());
-    }
+pub(super) fn count_call(db: &Connection, id: GrantId) -> Result<(), RowError> {
     db.prepare_cached(
         "UPDATE grant
         SET

@@ -266,9 +266,9 @@ fn apply(step: &Step<'_>, event: &Event) -> Result<(), RowError> {
         Event::UseAllowed {
             use_id,
             grant,
-            attempt,
+            metered,
             ..
-        } => usage::allowed(step, *use_id, *grant, attempt),
+        } => usage::allowed(step, *use_id, *grant, *metered),
         Event::UseRefused {
             grant,
             attempt,

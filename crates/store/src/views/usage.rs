@@ -2,7 +2,7 @@
 use super::{cell::json, grant, projector::Step};
 use crate::error::RowError;
 use domain::{
-    command::{Activity, Attempt, UseOutcome},
+    command::{Activity, Attempt, Command, UseOutcome},
     ids::{ActionId, GrantId, TargetId, UseId},
 };
 use rusqlite::{Connection, params};
@@ -13,10 +13,20 @@ pub(super) fn allowed(
     step: &Step<'_>,
     use_id: UseId,
     id: GrantId,
-    attempt: &Attempt,
+    metered: bool,
 ) -> Result<(), RowError> {
+    let Command::BeginUse { attempt } = &step.recorded.record.command else {
+        let entry = format!(
+            "entry {} allows a use that nobody began",
+            step.recorded.entry
+        );
+        return Err(RowError::inconsistent("use", entry));
+    };
     add_attempt(step, Some(use_id), Some(id), attempt, None)?;
-    grant::count_call(step.db, id, attempt)
+    if metered {
+        grant::count_call(step.db, id)?;
+    }
+    Ok(())
 }
 
 /// A use was refused.

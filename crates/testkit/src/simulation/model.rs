@@ -132,9 +132,10 @@ impl Model {
                 use_id,
                 grant,
                 holder,
-                attempt,
+                credential,
+                ..
             } => {
-                self.used(*grant, holder, attempt.credential, at, now)?;
+                self.used(*grant, holder, *credential, at, now)?;
                 self.uses.push((*grant, *use_id));
             }
             Event::CredentialIntended {

@@ -11,7 +11,7 @@ use crate::{
     verdict::Verdict,
 };
 
-const ALLOWED: &str = "use-allowed holder=ada";
+const ALLOWED: &str = "use-allowed holder=ada metered=true";
 
 /// `ada` may edit the flow for an hour and holds a token for it.
 fn elevated() -> Story {
@@ -302,7 +302,10 @@ fn an_ambient_route_needs_an_active_grant_and_spends_no_call() {
         verdict: None,
         ..gateway(story.now)
     };
-    assert_eq!(story.act(&silent, &begin(page.clone())), ALLOWED);
+    assert_eq!(
+        story.act(&silent, &begin(page.clone())),
+        "use-allowed holder=ada metered=false"
+    );
     assert_eq!(story.state.grants[&grant_id(1)].usage.calls, 0);
     story.person("bob", &hold(1));
     check(story, page, "use-refused rule=on-hold");
