@@ -294,7 +294,26 @@ fn cramped(desk: &Desk, pages: u64) -> Writer {
         .pragma_query_value(None, "page_count", |row| row.get(0))
         .unwrap();
     quota(&db, present + pages);
-    Writer::new(db, &desk.file(), lock, reserve)
+    let moving = file::open_writing(&desk.file(), &MOVING).unwrap();
+    let checkpointer = Checkpointer::start(moving, &desk.file()).unwrap();
+    Writer::new(db, &desk.file(), checkpointer, lock, reserve)
+}
+
+/// The pages of what was committed reach the database long before the connection that commits would move them.
+#[test]
+fn committed_pages_are_moved_while_commits_go_on() {
+    let mut desk = Desk::new();
+    let (reader, mut writer) = desk.open();
+    let leaf = "x".repeat(60_000);
+    // about 9 MiB: enough to be moved by the thread, too little for the connection that commits
+    for _ in 0..150 {
+        let batch = desk.batch(&[&leaf]);
+        writer.commit(&batch).unwrap();
+    }
+    // the thread ends after what it was told; connections that read keep the pages from being moved at the end
+    drop(writer);
+    assert!(fs::metadata(desk.file()).unwrap().len() > 4 * 1024 * 1024);
+    assert_eq!(reader.leaves(0, 200).unwrap().len(), 150);
 }
 
 fn quota(db: &Connection, pages: u64) {

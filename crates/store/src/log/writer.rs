@@ -1,6 +1,6 @@
 //! The one writer's transaction. The head moves first and only from the size the batch was made for: a second writer, however
 //! it got there, changes nothing.
-use super::lock::WriterLock;
+use super::{checkpointer::Checkpointer, lock::WriterLock};
 use crate::{error::RowError, reserve::Reserve};
 use engine::ports::{Batch, CommitError, KeptAnswer, LogWriter};
 use ledger::{
@@ -20,11 +20,19 @@ pub(crate) struct Writer {
     doubtful: bool,
     /// Given up when the disk is full, for batches that take power away; the others wait until it is held again.
     reserve: Reserve,
+    checkpointer: Checkpointer,
+    // INVARIANT: the last field, given up when nothing of this log is written any more
     _lock: WriterLock,
 }
 
 impl Writer {
-    pub(crate) fn new(db: Connection, file: &Path, lock: WriterLock, reserve: Reserve) -> Self {
+    pub(crate) fn new(
+        db: Connection,
+        file: &Path,
+        checkpointer: Checkpointer,
+        lock: WriterLock,
+        reserve: Reserve,
+    ) -> Self {
         // more statements than the default cache holds would be prepared anew for each batch
         db.set_prepared_statement_cache_capacity(32);
         Self {
@@ -32,6 +40,7 @@ impl Writer {
             file: file.to_owned(),
             doubtful: false,
             reserve,
+            checkpointer,
             _lock: lock,
         }
     }
@@ -73,6 +82,10 @@ impl From<rusqlite::Error> for Failure {
 impl Writer {
     fn try_commit(&mut self, batch: &Batch) -> Result<(), CommitError> {
         let done = self.settle().and_then(|()| write(&mut self.db, batch));
+        if done.is_ok() {
+            let leaves = batch.leaves.iter().map(Vec::len).sum::<usize>();
+            self.checkpointer.committed(leaves);
+        }
         done.map_err(|failure| self.explain(failure, batch))
     }
 
@@ -97,6 +110,7 @@ impl Writer {
     /// Moving what is known to be committed into the database and emptying that file settles it.
     fn settle(&mut self) -> Result<(), Failure> {
         if self.doubtful {
+            let _alone = self.checkpointer.hold();
             let busy: bool = self
                 .db
                 .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
