@@ -1,8 +1,9 @@
 //! A batch in the making: entries that are decided but not yet durable, and everybody who waits for them.
 use crate::{
-    handle::{Answer, Failed, IdempotencyKey, Submission},
+    entry::domain_digest,
+    handle::{Answer, Failed, IdempotencyKey},
     ports::{Batch, Head, KeptAnswer},
-    record::{Outcome, Recorded},
+    record::{BodyNamed, Outcome, Recorded},
     rules::{Known, goes_first},
 };
 use domain::effect::Effect;
@@ -35,6 +36,33 @@ pub(crate) struct Draft {
     pub(crate) learned: Vec<Arc<Known>>,
     pub(crate) effects: Vec<Effect>,
     pub(crate) waiting: Vec<Waiting>,
+}
+
+/// What is stored beside an entry, which names it.
+pub(crate) struct Beside {
+    pub(crate) bodies: Vec<SealedBody>,
+    pub(crate) blobs: Vec<Vec<u8>>,
+    pub(crate) answer: Option<KeptAnswer>,
+}
+
+impl Beside {
+    pub(crate) fn bodies_named(&self) -> Vec<BodyNamed> {
+        let named = self.bodies.iter().map(|body| BodyNamed {
+            commitment: domain_digest(&body.commitment),
+            subject: body.subject.clone(),
+        });
+        named.collect()
+    }
+
+    pub(crate) fn blobs_named(&self) -> Vec<domain::ids::Digest> {
+        let named = self.blobs.iter();
+        named.map(|blob| domain_digest(&Digest::of(blob))).collect()
+    }
+
+    pub(crate) fn answer_named(&self) -> Option<domain::ids::Digest> {
+        let kept = self.answer.as_ref()?;
+        Some(domain_digest(&kept.commitment()))
+    }
 }
 
 /// Somebody who waits for the commit.
@@ -89,20 +117,19 @@ impl Draft {
     }
 
     /// Appends a decided entry: `leaf` is hashed here, once, and stored as hashed.
-    pub(crate) fn append(&mut self, recorded: Recorded, leaf: Vec<u8>, submission: Submission) {
+    pub(crate) fn append(&mut self, recorded: Recorded, leaf: Vec<u8>, beside: Beside) {
         self.hashes.extend(self.tree.append(&leaf));
         self.bytes += leaf.len();
         self.leaves.push(leaf);
-        for body in submission.bodies {
+        for body in beside.bodies {
             self.bytes += body.ciphertext.len();
             self.bodies.push(body);
         }
-        for blob in submission.blobs {
+        for blob in beside.blobs {
             self.bytes += blob.len();
             self.blobs.insert(Digest::of(&blob), blob);
         }
-        if let Some(key) = submission.idempotency {
-            let kept = key.kept(recorded.entry);
+        if let Some(kept) = beside.answer {
             let name = (kept.principal.clone(), kept.key.clone());
             self.answers.insert(name, kept);
         }

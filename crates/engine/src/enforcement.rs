@@ -126,8 +126,11 @@ pub struct Unreachable {
     pub because: String,
 }
 
+/// Hears what came of telling what came of a use.
+pub type Then = Box<dyn FnOnce(Result<Finished, Unreachable>) + Send>;
+
 /// Who decides and records for an enforcement point.
-pub trait Authority: Send + Sync {
+pub trait Authority: Send + Sync + 'static {
     /// The platform's routes and targets, from the bundle in force.
     fn platform<'a>(
         &'a self,
@@ -139,6 +142,10 @@ pub trait Authority: Send + Sync {
     fn begin(&self, attempt: Attempt) -> Eventually<'_, Result<Begun, Unreachable>>;
     /// Records what came of it.
     fn finish(&self, finish: Finish) -> Eventually<'_, Result<Finished, Unreachable>>;
+    /// As [`Authority::finish`], for whoever has no time to wait: `then` is called with what it would return.
+    fn finish_then(self: Arc<Self>, finish: Finish, then: Then) {
+        tokio::spawn(async move { then(self.finish(finish).await) });
+    }
     /// Exchanges a one-time code; `None` if it is unknown, used, too old, for another host, or wasn't posted by the portal.
     fn redeem(&self, way_in: WayIn) -> Eventually<'_, Result<Option<Redeemed>, Unreachable>>;
     /// Whether a grant may be used right now.

@@ -26,10 +26,13 @@ type Key = (GatewayId, GrantId);
 #[derive(Default)]
 pub(crate) struct Outcomes(Mutex<BTreeMap<Key, Vec<Told>>>);
 
+/// Hears of what was told that it is on record, or why it isn't.
+pub type Hear = Box<dyn FnOnce(Result<Answer, Failed>) + Send>;
+
 /// What came of a use, and who wants to know that it is on record.
 struct Told {
     used: FinishedUse,
-    answer: oneshot::Sender<Result<Answer, Failed>>,
+    hear: Hear,
 }
 
 impl Outcomes {
@@ -70,20 +73,32 @@ impl Engine {
     /// # Errors
     /// As [`Engine::submit`].
     pub async fn finish_use(&self, gateway: GatewayId, finish: Finish) -> Result<Answer, Failed> {
-        let key = (gateway, finish.grant);
         let (answer, answered) = oneshot::channel();
+        let hear = move |told| {
+            // whoever hung up needs no answer
+            let _ = answer.send(told);
+        };
+        self.finish_use_then(gateway, finish, Box::new(hear));
+        answered.await.map_err(|_| Failed::Unknown)?
+    }
+
+    /// As [`Engine::finish_use`], for whoever has no time to wait: `hear` is called with what it would return.
+    ///
+    /// # Panics
+    /// Outside of a runtime.
+    pub fn finish_use_then(&self, gateway: GatewayId, finish: Finish, hear: Hear) {
+        let key = (gateway, finish.grant);
         let told = Told {
             used: FinishedUse {
                 use_id: finish.use_id,
                 outcome: finish.outcome,
             },
-            answer,
+            hear,
         };
         if let Some(first) = self.shared.outcomes.join(&key, told) {
             // by itself, so that whoever hangs up takes nobody's outcome along
             tokio::spawn(tell_all(self.clone(), key, first));
         }
-        answered.await.map_err(|_| Failed::Unknown)?
     }
 
     async fn tell(&self, (gateway, grant): &Key, uses: Vec<FinishedUse>) -> Result<Answer, Failed> {
@@ -143,18 +158,18 @@ async fn tell_batch(engine: &Engine, key: &Key, batch: Vec<Told>) {
             // one of them is told already, or of another grant: it alone is refused
             for told in batch {
                 let answer = engine.tell(key, vec![told.used]).await;
-                let _ = told.answer.send(answer);
+                (told.hear)(answer);
             }
         }
         Ok(answer) => {
             for told in batch {
                 let own = of_one(&answer, &told.used);
-                let _ = told.answer.send(Ok(own));
+                (told.hear)(Ok(own));
             }
         }
         Err(failed) => {
             for told in batch {
-                let _ = told.answer.send(Err(as_well(&failed)));
+                (told.hear)(Err(as_well(&failed)));
             }
         }
     }
@@ -162,14 +177,25 @@ async fn tell_batch(engine: &Engine, key: &Key, batch: Vec<Told>) {
 
 /// The answer without what came of other uses.
 fn of_one(answer: &Answer, used: &FinishedUse) -> Answer {
-    let mut own = answer.clone();
-    if let Answer::Done { events, .. } = &mut own {
-        events.retain(|event| match event {
-            Event::UseFinished { use_id, .. } => *use_id == used.use_id,
-            _ => true,
-        });
+    let Answer::Done {
+        entry,
+        at,
+        events,
+        repeated,
+    } = answer
+    else {
+        return answer.clone();
+    };
+    let own = |event: &&Event| match event {
+        Event::UseFinished { use_id, .. } => *use_id == used.use_id,
+        _ => true,
+    };
+    Answer::Done {
+        entry: *entry,
+        at: *at,
+        events: events.iter().filter(own).cloned().collect(),
+        repeated: *repeated,
     }
-    own
 }
 
 /// The failure of an entry is that of each use in it.

@@ -60,6 +60,7 @@ impl Projecting {
                 Ok(batch) => {
                     // on failure the next turn of the loop reads the same entries from the log
                     let _ = self.follow(&batch);
+                    self.follow_waiting();
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
@@ -72,10 +73,15 @@ impl Projecting {
 
     /// Follows what was handed over already and what the log holds beside it; what fails is left for the next time.
     pub(crate) fn round(&mut self) {
+        self.follow_waiting();
+        let _ = self.catch_up();
+    }
+
+    /// Follows what was handed over already: reading it from the log again would take longer.
+    fn follow_waiting(&mut self) {
         while let Ok(batch) = self.batches.try_recv() {
             let _ = self.follow(&batch);
         }
-        let _ = self.catch_up();
     }
 
     /// Follows entries that were handed over, unless some before them are missing.

@@ -16,13 +16,13 @@
 //! again, and what was found there is followed. Even then nothing is answered from it until a later commit has gone well.
 use crate::{
     chain,
-    draft::{Draft, Promised, Waiting, answer_of},
+    draft::{Beside, Draft, Promised, Waiting, answer_of},
     entry,
     fold::Fold,
     handle::{Answer, Failed, IdempotencyKey, Submission, Ticket},
     inbox::{Inbox, Woken},
     ports::{Batch, CommitError, GrantSignal, LogWriter},
-    record::{BodyNamed, Outcome, Record, Recorded},
+    record::{Outcome, Record, Recorded},
     rules::{self, Known, Rules},
     shared::Shared,
     snapshots::Taking,
@@ -303,38 +303,30 @@ impl Writer {
         {
             return Err(Failed::ClockDoubtful { doubt });
         }
-        let erased = entry::erased(&decision.outcome);
+        let entry = draft.next_entry();
+        let beside = Beside {
+            bodies: submission.bodies,
+            blobs: submission.blobs,
+            answer: submission.idempotency.map(|key| key.kept(entry)),
+        };
+        let Given { actor, command } = submission.given;
         let recorded = Recorded {
-            entry: draft.next_entry(),
-            kind: entry::kind(&given.command).to_owned(),
-            stream: entry::stream(&given.command, &decision.outcome),
+            entry,
+            kind: entry::kind(&command).to_owned(),
+            stream: entry::stream(&command, &decision.outcome),
             at,
             bundle: self.state.bundle,
             record: Record {
-                actor: given.actor.clone(),
+                actor,
                 person: decision.person,
-                command: given.command.clone(),
+                command,
                 seed,
                 verdict: decision.verdict,
+                erased: entry::erased(&decision.outcome),
                 outcome: decision.outcome,
-                bodies: submission
-                    .bodies
-                    .iter()
-                    .map(|body| BodyNamed {
-                        commitment: entry::domain_digest(&body.commitment),
-                        subject: body.subject.clone(),
-                    })
-                    .collect(),
-                blobs: submission
-                    .blobs
-                    .iter()
-                    .map(|blob| entry::domain_digest(&Digest::of(blob)))
-                    .collect(),
-                answer: submission.idempotency.as_ref().map(|key| {
-                    let kept = key.clone().kept(draft.next_entry());
-                    entry::domain_digest(&kept.commitment())
-                }),
-                erased,
+                bodies: beside.bodies_named(),
+                blobs: beside.blobs_named(),
+                answer: beside.answer_named(),
             },
         };
         let leaf = recorded
@@ -348,8 +340,7 @@ impl Writer {
                 draft.effects.extend(react(&self.state, event));
             }
         }
-        let entry = recorded.entry;
-        draft.append(recorded, leaf, submission);
+        draft.append(recorded, leaf, beside);
         Ok(entry)
     }
 

@@ -7,9 +7,10 @@ use crate::{
     },
     page::{self, Reader},
     path::{ParsedPath, check_query},
-    response::{self, Exchange},
+    response::{self, Exchange, Way},
     session::{self, Session, Sessions},
     site::Site,
+    to_the_end::ToTheEnd,
     token::{self, Keys},
     watch::Watch,
 };
@@ -65,6 +66,7 @@ impl std::fmt::Debug for Parts {
 /// The enforcement point.
 pub struct Gateway {
     pub(crate) parts: Parts,
+    sites: BTreeMap<String, Arc<Site>>,
     pub(crate) client: UpstreamClient,
     sessions: Sessions,
     keys: Mutex<Option<(Arc<str>, Arc<Keys>)>>,
@@ -88,9 +90,8 @@ pub(crate) struct Caller {
 
 /// What a known caller wants, before it is decided on.
 struct Wish {
-    site: Site,
+    site: Arc<Site>,
     path: ParsedPath,
-    attempt: Attempt,
     mapped: Mapped,
     public_origin: String,
     websocket: Option<hyper::upgrade::OnUpgrade>,
@@ -101,9 +102,11 @@ impl Gateway {
     ///
     /// # Errors
     /// [`std::io::Error`] if those can't be read.
-    pub fn new(parts: Parts) -> Result<Self, std::io::Error> {
+    pub fn new(mut parts: Parts) -> Result<Self, std::io::Error> {
         let client = forward::client()?;
+        let sites = std::mem::take(&mut parts.sites).into_iter();
         Ok(Self {
+            sites: sites.map(|(host, site)| (host, Arc::new(site))).collect(),
             parts,
             client,
             sessions: Sessions::default(),
@@ -114,7 +117,7 @@ impl Gateway {
 
     /// Whether requests for this host are this gateway's.
     pub fn serves(&self, host: &str) -> bool {
-        self.parts.sites.contains_key(&bare_host(host))
+        self.sites.contains_key(&bare_host(host))
     }
 
     /// Waits until what was forwarded has been told about, after no more requests come in.
@@ -144,22 +147,17 @@ impl Gateway {
 
     async fn answer(self: &Arc<Self>, mut request: Request<Body>) -> Result<Response<Body>, Own> {
         let host = host_of(&request).ok_or_else(ambiguous_host)?;
-        let site = self
-            .parts
-            .sites
-            .get(&bare_host(&host))
-            .cloned()
-            .ok_or_else(|| {
-                own(
-                    StatusCode::MISDIRECTED_REQUEST,
-                    page::own(
-                        "unknown-host",
-                        "no platform is served under this name",
-                        "each platform has a host name of its own",
-                        &["Open the platform from your access in Remit."],
-                    ),
-                )
-            })?;
+        let site = self.sites.get(&bare_host(&host)).cloned().ok_or_else(|| {
+            own(
+                StatusCode::MISDIRECTED_REQUEST,
+                page::own(
+                    "unknown-host",
+                    "no platform is served under this name",
+                    "each platform has a host name of its own",
+                    &["Open the platform from your access in Remit."],
+                ),
+            )
+        })?;
         let path = ParsedPath::parse(request.uri().path()).map_err(bad_path)?;
         if let Some(query) = request.uri().query() {
             check_query(query).map_err(bad_path)?;
@@ -169,14 +167,15 @@ impl Gateway {
             .first()
             .is_some_and(|first| first == ".remit")
         {
-            return self.enter(request, &site, &host, &path).await;
+            // boxed: a rare way that would make every request carry its size
+            return Box::pin(self.enter(request, &site, &host, &path)).await;
         }
         let caller = self.caller(&request, &site, &host).await?;
         let websocket = forward::is_websocket(request.method(), request.headers())
             .then(|| hyper::upgrade::on(&mut request));
-        let mapped = mapping::map(self, &site, request, &path).await?;
+        let mut mapped = mapping::map(self, &site, request, &path).await?;
+        let attempt = self.attempt(&site, caller, &path, &mut mapped);
         let wish = Wish {
-            attempt: self.attempt(&site, caller, &path, &mapped),
             public_origin: self.origin(&host),
             site,
             path,
@@ -185,12 +184,13 @@ impl Gateway {
         };
         // a caller who hangs up must not leave a use without its outcome: from here on it runs to its end by itself
         let gateway = Arc::clone(self);
-        let using = self.tasks.spawn(async move { gateway.using(wish).await });
-        using.await.unwrap_or_else(|_| Err(bad_gateway()))
+        let using = async move { gateway.using(attempt, wish).await };
+        let used = ToTheEnd::new(using, &self.tasks).await;
+        used.unwrap_or_else(|| Err(bad_gateway()))
     }
 
-    async fn using(self: &Arc<Self>, wish: Wish) -> Result<Response<Body>, Own> {
-        let begun = self.parts.authority.begin(wish.attempt.clone()).await;
+    async fn using(self: &Arc<Self>, attempt: Attempt, wish: Wish) -> Result<Response<Body>, Own> {
+        let begun = self.parts.authority.begin(attempt).await;
         let (use_id, grant, entry, expires_at) = match begun.map_err(|error| unreachable(&error))? {
             Begun::Allowed {
                 use_id,
@@ -212,8 +212,6 @@ impl Gateway {
             grant,
             entry,
             watch,
-            rows: wish.mapped.rows.clone(),
-            public_origin: wish.public_origin.clone(),
         };
         self.forward(wish, exchange).await
     }
@@ -224,7 +222,11 @@ impl Gateway {
         mut exchange: Exchange,
     ) -> Result<Response<Body>, Own> {
         let Wish {
-            site, path, mapped, ..
+            site,
+            path,
+            mapped,
+            public_origin,
+            websocket,
         } = wish;
         let uri = forward::upstream_uri(&site, &path, mapped.parts.uri.query());
         let outgoing = uri.and_then(|uri| {
@@ -247,7 +249,12 @@ impl Gateway {
         };
         match answered {
             Ok(Ok(answer)) => {
-                response::pass_on(self, &site, exchange, answer, wish.websocket).await
+                let way = Way {
+                    site: &site,
+                    public_origin: &public_origin,
+                    rows: mapped.rows.as_deref(),
+                };
+                response::pass_on(self, way, exchange, answer, websocket).await
             }
             Ok(Err(error)) => {
                 tracing::warn!(platform = %site.platform, error = %error, "the platform did not answer");
@@ -261,17 +268,23 @@ impl Gateway {
         }
     }
 
-    fn attempt(&self, site: &Site, caller: Caller, path: &ParsedPath, mapped: &Mapped) -> Attempt {
+    fn attempt(
+        &self,
+        site: &Site,
+        caller: Caller,
+        path: &ParsedPath,
+        mapped: &mut Mapped,
+    ) -> Attempt {
         Attempt {
             gateway: self.parts.id.clone(),
             grant: Some(caller.grant),
             credential: Some(caller.credential),
             platform: site.platform.clone(),
-            actions: mapped.actions.clone(),
+            actions: std::mem::take(&mut mapped.actions),
             method: mapped.parts.method.as_str().chars().take(16).collect(),
             path: path.to_string().chars().take(512).collect(),
-            destination: mapped.destination.clone(),
-            unmapped: mapped.unmapped.clone(),
+            destination: mapped.destination.take(),
+            unmapped: std::mem::take(&mut mapped.unmapped),
         }
     }
 

@@ -15,5 +15,6 @@ mod response;
 pub mod route;
 pub mod session;
 pub mod site;
+mod to_the_end;
 pub mod token;
 pub mod watch;

@@ -104,7 +104,16 @@ pub(crate) async fn map(
             action,
             editor: DocumentEditor::NodeRedFlows,
         } => {
-            map_flows(gateway, site, &platform, action, json, &mut mapped).await?;
+            // boxed: a rare way that would make every request carry its size
+            Box::pin(map_flows(
+                gateway,
+                site,
+                &platform,
+                action,
+                json,
+                &mut mapped,
+            ))
+            .await?;
         }
     }
     Ok(mapped)

@@ -13,7 +13,7 @@ use domain::{
     command::UseOutcome,
     ids::{GrantId, UseId},
 };
-use engine::enforcement::{Finish, Finished};
+use engine::enforcement::{Finish, Finished, Unreachable};
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body::Frame;
 use http_body_util::{BodyExt, Full, StreamBody};
@@ -41,8 +41,15 @@ pub(crate) struct Exchange {
     pub(crate) grant: GrantId,
     pub(crate) entry: u64,
     pub(crate) watch: Watch,
-    pub(crate) rows: Option<String>,
-    pub(crate) public_origin: String,
+}
+
+/// Where an answer comes from, and what is to be done with it.
+pub(crate) struct Way<'a> {
+    pub(crate) site: &'a Site,
+    /// The site as callers know it.
+    pub(crate) public_origin: &'a str,
+    /// Where its rows are to be counted.
+    pub(crate) rows: Option<&'a str>,
 }
 
 /// Tells what came of a use; `None` is a platform that didn't answer.
@@ -79,28 +86,42 @@ async fn tell(
     grant: GrantId,
     outcome: UseOutcome,
 ) -> Option<Finished> {
-    match gateway
-        .parts
-        .authority
-        .finish(Finish {
-            use_id,
-            grant,
-            outcome,
-        })
-        .await
-    {
-        Ok(finished) => Some(finished),
-        Err(error) => {
-            tracing::error!(%use_id, because = %error, "the outcome of a use could not be recorded");
-            None
-        }
-    }
+    let finish = Finish {
+        use_id,
+        grant,
+        outcome,
+    };
+    recorded(use_id, gateway.parts.authority.finish(finish).await)
+}
+
+/// Tells without waiting for it; a gateway that stops waits for it.
+fn tell_later(gateway: &Gateway, exchange: &Exchange, outcome: UseOutcome) {
+    let use_id = exchange.use_id;
+    let finish = Finish {
+        use_id,
+        grant: exchange.grant,
+        outcome,
+    };
+    let waited_for = gateway.tasks.token();
+    let then = move |told| {
+        recorded(use_id, told);
+        drop(waited_for);
+    };
+    Arc::clone(&gateway.parts.authority).finish_then(finish, Box::new(then));
+}
+
+/// What was told, unless it could not be recorded.
+fn recorded(use_id: UseId, told: Result<Finished, Unreachable>) -> Option<Finished> {
+    told.inspect_err(|error| {
+        tracing::error!(%use_id, because = %error, "the outcome of a use could not be recorded");
+    })
+    .ok()
 }
 
 /// Passes the platform's answer on.
 pub(crate) async fn pass_on(
     gateway: &Arc<Gateway>,
-    site: &Site,
+    way: Way<'_>,
     exchange: Exchange,
     answer: Response<Incoming>,
     websocket: Option<OnUpgrade>,
@@ -109,14 +130,14 @@ pub(crate) async fn pass_on(
         return switch(gateway, exchange, answer, websocket).await;
     }
     let (mut parts, body) = answer.into_parts();
-    forward::response_headers(&mut parts.headers, site, &exchange.public_origin);
+    forward::response_headers(&mut parts.headers, way.site, way.public_origin);
     parts
         .headers
         .insert("remit-entry", HeaderValue::from(exchange.entry));
     let status = parts.status.as_u16();
     let body: Body = body.map_err(forward::BodyError::new).boxed();
-    if let Some(pointer) = exchange.rows.clone() {
-        return counted(gateway, exchange, parts, body, &pointer).await;
+    if let Some(pointer) = way.rows {
+        return counted(gateway, exchange, parts, body, pointer).await;
     }
     let length = http_body::Body::size_hint(&body).exact();
     if length.is_some_and(|length| length <= SHORT_BYTES_MAX) {
@@ -191,10 +212,7 @@ async fn short(
         rows: 0,
         cut: false,
     };
-    let (teller, use_id, grant) = (gateway.clone(), exchange.use_id, exchange.grant);
-    gateway
-        .tasks
-        .spawn(async move { tell(&teller, use_id, grant, outcome).await });
+    tell_later(gateway, &exchange, outcome);
     Ok(Response::from_parts(
         parts,
         Full::new(bytes).map_err(|never| match never {}).boxed(),
@@ -249,7 +267,7 @@ async fn counted(
         cut: false,
     };
     let Some(finished) = tell(gateway, exchange.use_id, exchange.grant, outcome).await else {
-        return Err(unreachable(&engine::enforcement::Unreachable {
+        return Err(unreachable(&Unreachable {
             because: "the outcome was not recorded".to_owned(),
         }));
     };

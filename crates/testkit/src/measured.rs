@@ -1,5 +1,5 @@
 //! What the programs that measure share: a real clock, an engine on a log of their own, and a grant that may be used for ever.
-use crate::{MemoryKeys, MemoryProjector, NoViews, SeededRandom, bundle, people, person, signer};
+use crate::{MemoryKeys, NoViews, SeededRandom, bundle, people, person, signer};
 use domain::{
     actor::Actor,
     command::{Command, Given},
@@ -12,7 +12,8 @@ use domain::{
 };
 use engine::{
     Answer, Engine, Ports, Running, SNAPSHOT_EVERY, Settings, Submission,
-    ports::{Clock, LogReader, LogWriter, NoSnapshots},
+    ports::{Clock, LogReader, LogWriter, NoSnapshots, Projector, ReadError},
+    record::Recorded,
 };
 use policy::bundle::BundleFiles;
 use std::{
@@ -63,7 +64,23 @@ pub fn unbounded_bundle() -> BundleFiles {
     BundleFiles::new(files.collect()).unwrap()
 }
 
-/// An engine on this log under [`unbounded_bundle`], with the people of [`people`]; all else is in memory.
+/// Projections that only count: one that kept every entry would measure how memory grows.
+#[derive(Debug, Default)]
+struct Counting(u64);
+
+impl Projector for Counting {
+    fn projected(&self) -> u64 {
+        self.0
+    }
+
+    fn project(&mut self, entries: &[Recorded]) -> Result<(), ReadError> {
+        self.0 += entries.len() as u64;
+        Ok(())
+    }
+}
+
+/// An engine on this log under [`unbounded_bundle`], with the people of [`people`]; all else is in memory, and there are no
+/// projections.
 pub async fn engine_on(
     reader: Arc<dyn LogReader>,
     writer: Box<dyn LogWriter>,
@@ -74,7 +91,7 @@ pub async fn engine_on(
         reader,
         writer,
         keys: Arc::new(MemoryKeys::default()),
-        projector: Box::new(MemoryProjector::default()),
+        projector: Box::new(Counting::default()),
         views: Arc::new(NoViews),
         snapshots: Arc::new(NoSnapshots),
         connectors: BTreeMap::new(),

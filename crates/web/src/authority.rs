@@ -11,10 +11,10 @@ use domain::{
     time::Timestamp,
 };
 use engine::{
-    Answer, Engine, Submission, chain,
+    Answer, Engine, Failed, Submission, chain,
     enforcement::{
-        Authority, Begun, Denial, Finish, Finished, Lease, PlatformMap, Redeemed, Unreachable,
-        WayIn,
+        Authority, Begun, Denial, Finish, Finished, Lease, PlatformMap, Redeemed, Then,
+        Unreachable, WayIn,
     },
     ports::{Eventually, GrantSignal},
     record::Refusal,
@@ -114,6 +114,20 @@ fn stopped(entry: u64, events: &[Event]) -> Option<Denial> {
     })
 }
 
+/// What the engine said about what came of a use.
+fn finished(told: Result<Answer, Failed>) -> Result<Finished, Unreachable> {
+    match told.map_err(|error| unreachable(&error))? {
+        Answer::Done { entry, events, .. } => Ok(Finished {
+            entry,
+            stopped: stopped(entry, &events),
+        }),
+        Answer::Refused { entry, refused, .. } => Ok(Finished {
+            entry,
+            stopped: Some(denial(entry, refused)),
+        }),
+    }
+}
+
 impl LocalAuthority {
     /// Decides for `gateway`, with the codes and keys of the portal.
     pub fn new(engine: Engine, codes: Arc<Codes>, issuer: Arc<Issuer>, gateway: GatewayId) -> Self {
@@ -161,17 +175,7 @@ impl LocalAuthority {
     }
 
     async fn finish_use(&self, finish: Finish) -> Result<Finished, Unreachable> {
-        let told = self.engine.finish_use(self.gateway.clone(), finish).await;
-        match told.map_err(|error| unreachable(&error))? {
-            Answer::Done { entry, events, .. } => Ok(Finished {
-                entry,
-                stopped: stopped(entry, &events),
-            }),
-            Answer::Refused { entry, refused, .. } => Ok(Finished {
-                entry,
-                stopped: Some(denial(entry, refused)),
-            }),
-        }
+        finished(self.engine.finish_use(self.gateway.clone(), finish).await)
     }
 
     async fn redeem_code(&self, way_in: WayIn) -> Result<Option<Redeemed>, Unreachable> {
@@ -275,6 +279,12 @@ impl Authority for LocalAuthority {
 
     fn finish(&self, finish: Finish) -> Eventually<'_, Result<Finished, Unreachable>> {
         Box::pin(self.finish_use(finish))
+    }
+
+    fn finish_then(self: Arc<Self>, finish: Finish, then: Then) {
+        let hear = move |told| then(finished(told));
+        let gateway = self.gateway.clone();
+        self.engine.finish_use_then(gateway, finish, Box::new(hear));
     }
 
     fn redeem(&self, way_in: WayIn) -> Eventually<'_, Result<Option<Redeemed>, Unreachable>> {

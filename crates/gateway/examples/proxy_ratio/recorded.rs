@@ -10,9 +10,9 @@ use domain::{
     time::{Seconds, Timestamp},
 };
 use engine::{
-    Answer, Engine, Running, Submission,
+    Answer, Engine, Failed, Running, Submission,
     enforcement::{
-        Authority, Begun, Finish, Finished, Lease, PlatformMap, Redeemed, Unreachable, WayIn,
+        Authority, Begun, Finish, Finished, Lease, PlatformMap, Redeemed, Then, Unreachable, WayIn,
     },
     ports::{Clock, Eventually, GrantSignal},
 };
@@ -57,6 +57,16 @@ impl InProcess {
     }
 }
 
+fn finished(told: Result<Answer, Failed>) -> Finished {
+    match told.unwrap() {
+        Answer::Done { entry, .. } => Finished {
+            entry,
+            stopped: None,
+        },
+        Answer::Refused { refused, .. } => unreachable!("{refused:?}"),
+    }
+}
+
 impl Authority for InProcess {
     fn platform<'a>(
         &'a self,
@@ -89,14 +99,14 @@ impl Authority for InProcess {
     fn finish(&self, finish: Finish) -> Eventually<'_, Result<Finished, Unreachable>> {
         Box::pin(async move {
             let told = self.engine.finish_use(fixture::gateway_id(), finish);
-            match told.await.unwrap() {
-                Answer::Done { entry, .. } => Ok(Finished {
-                    entry,
-                    stopped: None,
-                }),
-                Answer::Refused { refused, .. } => unreachable!("{refused:?}"),
-            }
+            Ok(finished(told.await))
         })
+    }
+
+    fn finish_then(self: Arc<Self>, finish: Finish, then: Then) {
+        let hear = move |told: Result<Answer, Failed>| then(Ok(finished(told)));
+        let gateway = fixture::gateway_id();
+        self.engine.finish_use_then(gateway, finish, Box::new(hear));
     }
 
     fn redeem(&self, _: WayIn) -> Eventually<'_, Result<Option<Redeemed>, Unreachable>> {
