@@ -99,6 +99,10 @@ impl File {
     /// # Errors
     /// If a fact can't be recorded; those before it are, and importing the same file again goes on from there.
     pub(crate) async fn import(self, engine: &Engine) -> Result<Imported> {
+        // names are read from projections, which a power cut leaves further behind the log
+        if let Some(newest) = engine.health().entries.checked_sub(1) {
+            engine.settled(newest).await;
+        }
         let known_names = engine
             .views()
             .people()

@@ -20,7 +20,7 @@ pub(super) const LONG: &[Suite] = &[
     },
     Suite {
         name: "faults",
-        shows: "fifty accesses of a server to its disk failing in each way, and two thousand power cuts",
+        shows: "fifty accesses of a server to its disk failing in each way, and a thousand power cuts",
         needs: || install::postgres().map(drop),
         run: faults,
     },
@@ -48,7 +48,7 @@ fn faults() -> Result<()> {
         command.env("REMIT_TEST_FAULTS", "50");
     })?;
     tests_on_real_platforms("power_cut", &|command| {
-        command.env("REMIT_TEST_CUTS", "2000");
+        command.env("REMIT_TEST_CUTS", "1000");
     })
 }
 

@@ -56,7 +56,7 @@ pub(super) const SUITES: &[Suite] = &[
     },
     Suite {
         name: "crash",
-        shows: "killed a hundred times under load: nothing acknowledged is lost or done twice, no role is orphaned",
+        shows: "killed a hundred times under load: nothing acknowledged is lost or done twice, no role is orphaned; and power cuts in a first start",
         needs: || install::postgres().map(drop),
         run: || tests_on_real_platforms("crash_*", &|_| {}),
     },

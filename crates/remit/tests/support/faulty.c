@@ -175,9 +175,9 @@ int rename(const char *from, const char *to) {
     return below(to) && fails(0) ? -1 : next(from, to);
 }
 
-int link(const char *from, const char *to) {
-    NEXT(int, "link", const char *, const char *);
-    return below(to) && fails(0) ? -1 : next(from, to);
+int linkat(int from_folder, const char *from, int to_folder, const char *to, int flags) {
+    NEXT(int, "linkat", int, const char *, int, const char *, int);
+    return below(to) && fails(0) ? -1 : next(from_folder, from, to_folder, to, flags);
 }
 
 int unlink(const char *path) {

@@ -15,6 +15,7 @@ pub(crate) enum Access {
     Synced(String),
     Removed(String),
     Renamed(String, String),
+    Linked(String, String),
 }
 
 /// The accesses that the library wrote down, in order.
@@ -39,6 +40,7 @@ pub(crate) fn accesses(trace: &[u8]) -> Vec<Access> {
             3 => Access::Synced(path),
             4 => Access::Removed(path),
             5 => Access::Renamed(path, other),
+            6 => Access::Linked(path, other),
             kind => unreachable!("a record of kind {kind}"),
         });
     }
@@ -78,6 +80,7 @@ enum Naming {
     Made(String, usize),
     Removed(String),
     Renamed(String, String),
+    Linked(String, String),
 }
 
 /// The disk while it is written.
@@ -107,6 +110,7 @@ impl Disk {
             }
             Access::Removed(path) => self.naming(Naming::Removed(path.clone())),
             Access::Renamed(from, to) => self.naming(Naming::Renamed(from.clone(), to.clone())),
+            Access::Linked(from, to) => self.naming(Naming::Linked(from.clone(), to.clone())),
             Access::Written(path, at, bytes) => {
                 let file = self.names[path];
                 self.files[file].since.push((*at, Some(bytes.clone())));
@@ -230,11 +234,19 @@ fn name(names: &mut BTreeMap<String, usize>, naming: &Naming) {
                 names.insert(to.clone(), file);
             }
         }
+        Naming::Linked(from, to) => {
+            if let Some(file) = names.get(from).copied() {
+                names.insert(to.clone(), file);
+            }
+        }
     }
 }
 
 fn folder_of(naming: &Naming) -> &str {
-    let (Naming::Made(path, _) | Naming::Removed(path) | Naming::Renamed(path, _)) = naming;
+    let (Naming::Made(path, _)
+    | Naming::Removed(path)
+    | Naming::Renamed(path, _)
+    | Naming::Linked(path, _)) = naming;
     path.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 

@@ -16,7 +16,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum kind { MADE, WRITTEN, CUT, SYNCED, REMOVED, RENAMED };
+enum kind { MADE, WRITTEN, CUT, SYNCED, REMOVED, RENAMED, LINKED };
 
 struct head {
     int64_t kind;
@@ -181,12 +181,23 @@ int unlink(const char *path) {
     return did(REMOVED, ours, 0, next(path));
 }
 
+static int named(enum kind kind, const char *from, const char *to, int result) {
+    if (result == 0) record(kind, from, to, 0, NULL, 0);
+    return done(result);
+}
+
 int rename(const char *from, const char *to) {
     NEXT(int, "rename", const char *, const char *);
     const char *ours = below(from), *other = below(to);
     if (!ours || !other) return next(from, to);
     begun();
-    int result = next(from, to);
-    if (result == 0) record(RENAMED, ours, other, 0, NULL, 0);
-    return done(result);
+    return named(RENAMED, ours, other, next(from, to));
+}
+
+int linkat(int from_folder, const char *from, int to_folder, const char *to, int flags) {
+    NEXT(int, "linkat", int, const char *, int, const char *, int);
+    const char *ours = below(from), *other = below(to);
+    if (!ours || !other) return next(from_folder, from, to_folder, to, flags);
+    begun();
+    return named(LINKED, ours, other, next(from_folder, from, to_folder, to, flags));
 }
