@@ -405,9 +405,11 @@ impl Served {
         body: Option<Value>,
     ) -> reqwest::RequestBuilder {
         let address = format!("{}/api/v1{path}", self.base);
+        // a client may wait for ever for a server that was killed
         let request = self
             .client
             .request(method.parse().unwrap(), address)
+            .timeout(Duration::from_mins(1))
             .bearer_auth(bearer);
         match body {
             Some(body) => request.json(&body),
