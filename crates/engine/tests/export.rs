@@ -24,7 +24,7 @@ use ledger::{
     tree::Tree,
 };
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, thread};
 use testkit::{World, person, signer, tell};
 
 #[derive(Default)]
@@ -63,8 +63,11 @@ fn verified(folder: &Folder) -> Verified {
 
 fn replayed(folder: &Folder, size: u64) -> Result<Replayed, ReplayError<ledger::export::Fault>> {
     let blob = |digest: &Digest| folder.0.get(&blob_path(digest)).cloned();
-    let entries = entries(folder, size).map(|entry| entry.map(|entry| (entry.index, entry.leaf)));
-    replay(entries, blob, "test", |_| ())
+    thread::scope(|scope| {
+        let entries = entries(folder, size, scope);
+        let leaves = entries.map(|entry| entry.map(|entry| (entry.index, entry.leaf)));
+        replay(leaves, blob, "test", |_| ())
+    })
 }
 
 /// A request whose answer really is sealed under its author's key.
@@ -134,9 +137,10 @@ async fn a_log_that_was_forged_and_signed_again_verifies_but_does_not_replay() {
     let world = World::start().await;
     tell(&world).await;
     let (mut folder, told) = exported(&world, &Words::Sealed);
-    let mut leaves: Vec<Leaf> = entries(&folder, told.entries)
-        .map(|entry| entry.unwrap().leaf)
-        .collect();
+    let mut leaves: Vec<Leaf> = thread::scope(|scope| {
+        let entries = entries(&folder, told.entries, scope);
+        entries.map(|entry| entry.unwrap().leaf).collect()
+    });
     let n = leaves
         .iter()
         .position(|leaf| {

@@ -22,6 +22,7 @@ use std::{
     collections::BTreeSet,
     fs,
     path::{Component, Path, PathBuf},
+    thread,
 };
 use store::{SqliteKeys, SqliteLog};
 
@@ -356,15 +357,17 @@ pub(crate) fn replay(
         .map_or(i64::MAX, |(at, _)| at.as_millisecond());
     let bar = bar(verified.size, "replaying");
     let blob = |digest: &Digest| folder.read(&export::blob_path(digest)).ok().flatten();
-    let replayed = engine::replay::replay(
-        export::entries(&folder, verified.size)
-            .map(|entry| entry.map(|entry| (entry.index, entry.leaf)))
-            // an entry that can't be read is not passed over
-            .take_while(|entry| entry.as_ref().map_or(true, |(_, leaf)| leaf.at <= last)),
-        blob,
-        server::VERSION,
-        |done| bar.set_position(done),
-    );
+    let replayed = thread::scope(|scope| {
+        engine::replay::replay(
+            export::entries(&folder, verified.size, scope)
+                .map(|entry| entry.map(|entry| (entry.index, entry.leaf)))
+                // an entry that can't be read is not passed over
+                .take_while(|entry| entry.as_ref().map_or(true, |(_, leaf)| leaf.at <= last)),
+            blob,
+            server::VERSION,
+            |done| bar.set_position(done),
+        )
+    });
     bar.finish_and_clear();
     let replayed = replayed.map_err(|error| Changed(chain(&error)))?;
     if let (Some((at, writer)), Some((_, screen))) = (wanted, as_of) {

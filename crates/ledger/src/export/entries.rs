@@ -1,5 +1,8 @@
 //! The entries of an exported folder in order, for whoever replays them after the folder has been verified.
 
+use std::thread::Scope;
+
+use super::ahead::Ahead;
 use super::{Fault, Files};
 use crate::leaf::Leaf;
 use crate::tile::{TILE_WIDTH, TileId, TileKind, bundle_entries};
@@ -15,62 +18,105 @@ pub struct Entry {
     pub bytes: Vec<u8>,
 }
 
-/// Reads the entries of a log of `size` entries, such as [`super::Verified::size`].
+/// Reads the entries of a log of `size` entries, such as [`super::Verified::size`]. They are decoded ahead, by threads of `scope`.
 ///
 /// It checks form only, no hash: run [`super::verify()`] first. After a fault there is nothing more.
-pub const fn entries<F: Files + ?Sized>(files: &F, size: u64) -> Entries<'_, F> {
+pub fn entries<'scope, F: Files + ?Sized>(
+    files: &'scope F,
+    size: u64,
+    scope: &'scope Scope<'scope, '_>,
+) -> Entries<'scope, F> {
     Entries {
         files,
         size,
-        next: 0,
-        bundle: Vec::new(),
+        pushed: 0,
+        ahead: Ahead::start(scope, decode),
+        decoded: Vec::new().into_iter(),
+        fault: None,
+        over: false,
     }
 }
 
 /// See [`entries`].
-#[derive(Debug)]
 pub struct Entries<'f, F: ?Sized> {
     files: &'f F,
     size: u64,
-    next: u64,
-    // INVARIANT: the entries from `next` to the end of their bundle, last one first
-    bundle: Vec<Vec<u8>>,
+    /// Entries that were given out to be decoded.
+    pushed: u64,
+    ahead: Ahead<Bundle, Vec<Result<Entry, Fault>>>,
+    decoded: std::vec::IntoIter<Result<Entry, Fault>>,
+    /// Why there is no further bundle.
+    fault: Option<Fault>,
+    over: bool,
+}
+
+impl<F: ?Sized> std::fmt::Debug for Entries<'_, F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Entries")
+            .field("size", &self.size)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Entries of one file, not decoded yet.
+struct Bundle {
+    tile: TileId,
+    entries: Vec<Vec<u8>>,
+}
+
+/// Up to the first that can't be read.
+fn decode(bundle: Bundle) -> Vec<Result<Entry, Fault>> {
+    let mut decoded = Vec::with_capacity(bundle.entries.len());
+    for (index, bytes) in (bundle.tile.first()..).zip(bundle.entries) {
+        let leaf = Leaf::decode(&bytes).map_err(|source| Fault::Entry {
+            file: bundle.tile.to_string(),
+            entry: index,
+            source,
+        });
+        let whole = leaf.is_ok();
+        decoded.push(leaf.map(|leaf| Entry { index, leaf, bytes }));
+        if !whole {
+            break;
+        }
+    }
+    decoded
 }
 
 impl<F: Files + ?Sized> Iterator for Entries<'_, F> {
     type Item = Result<Entry, Fault>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.next >= self.size {
+        if self.over {
             return None;
         }
-        let entry = self.read();
-        if entry.is_err() {
-            self.next = self.size;
-        }
-        Some(entry)
+        let next = self.decoded.next().or_else(|| {
+            self.read_ahead();
+            match self.ahead.pop() {
+                Some(decoded) => {
+                    self.decoded = decoded.into_iter();
+                    self.decoded.next()
+                }
+                None => self.fault.take().map(Err),
+            }
+        });
+        self.over = !matches!(next, Some(Ok(_)));
+        next
     }
 }
 
 impl<F: Files + ?Sized> Entries<'_, F> {
-    fn read(&mut self) -> Result<Entry, Fault> {
-        let index = self.next;
-        let tile = entries_tile(index, self.size)?;
-        if self.bundle.is_empty() {
-            self.bundle = read_bundle(self.files, tile)?;
-            self.bundle.reverse();
+    /// Gives out as many bundles as may wait to be decoded.
+    fn read_ahead(&mut self) {
+        while self.fault.is_none() && self.pushed < self.size && !self.ahead.is_full() {
+            let tile = entries_tile(self.pushed, self.size);
+            match tile.and_then(|tile| Ok((tile, read_bundle(self.files, tile)?))) {
+                Ok((tile, entries)) => {
+                    self.pushed += u64::from(tile.width());
+                    self.ahead.push(Bundle { tile, entries });
+                }
+                Err(fault) => self.fault = Some(fault),
+            }
         }
-        let file = tile.to_string();
-        let Some(bytes) = self.bundle.pop() else {
-            return Err(Fault::Missing { file });
-        };
-        let leaf = Leaf::decode(&bytes).map_err(|source| Fault::Entry {
-            file,
-            entry: index,
-            source,
-        })?;
-        self.next += 1;
-        Ok(Entry { index, leaf, bytes })
     }
 }
 

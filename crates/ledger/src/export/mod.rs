@@ -4,6 +4,7 @@
 //! the log's signature, directly or by hash; a file more or less is a fault. Only `vkey` and `README…` at the
 //! top are for convenience and are never read: the trusted key always comes from outside.
 
+mod ahead;
 mod body_file;
 mod entries;
 mod fault;

@@ -1,6 +1,7 @@
 //! Spoils exported folders in every way and expects the fault to be found where it was made.
 
 use std::error::Error as _;
+use std::thread;
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -429,7 +430,8 @@ fn entries_are_replayed_in_order() {
     let all: Vec<_> = (0..600).map(|n| leaf(n, json!({"n": n}))).collect();
     let files = signed(&all);
     let size = check(&files).unwrap().size;
-    let read: Vec<_> = entries(&files, size).map(Result::unwrap).collect();
+    let read: Vec<_> =
+        thread::scope(|scope| entries(&files, size, scope).map(Result::unwrap).collect());
     assert_eq!(read.len(), 600);
     for (n, entry) in read.into_iter().enumerate() {
         assert_eq!((entry.index, &entry.bytes), (n as u64, &all[n]));
@@ -437,11 +439,24 @@ fn entries_are_replayed_in_order() {
     }
 }
 
+/// A long log is read by several threads; what they find is found where it is all the same.
+#[test]
+fn an_entry_that_is_none_is_named_in_a_long_log_too() {
+    let mut all: Vec<_> = (0..2_600).map(|n| leaf(n, json!({"n": n}))).collect();
+    assert_eq!(check(&signed(&all)).unwrap().size, 2_600);
+    all[2_599] = b"{}".to_vec();
+    all[2_301] = b"[]".to_vec();
+    refused(
+        &signed(&all),
+        "entry `2301` in `tile/entries/008` is signed but can't be read: the bytes are no entry",
+    );
+}
+
 #[test]
 fn replay_stops_at_the_first_fault() {
     let mut files = signed(&(0..600).map(|n| leaf(n, json!({}))).collect::<Vec<_>>());
     files.remove("tile/entries/001");
-    let read: Vec<_> = entries(&files, 600).collect();
+    let read: Vec<_> = thread::scope(|scope| entries(&files, 600, scope).collect());
     assert_eq!(read.len(), 257);
     assert_eq!(
         read[256].as_ref().unwrap_err().to_string(),

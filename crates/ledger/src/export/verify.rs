@@ -4,8 +4,11 @@
 //! then which files there must be, then the log under the signed root, and only then what the entries, now
 //! believed, say about bodies and blobs.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::thread::{self, Scope};
 
+use super::ahead::Ahead;
 use super::body_file::BodyFile;
 use super::entries::{entries_tile, read_file};
 use super::log::check_log;
@@ -14,7 +17,10 @@ use super::{BLOBS, BODIES, CHECKPOINT, COSIGNED, Fault, Files, blob_path, body_p
 use crate::checkpoint::{Checkpoint, VerifierKey};
 use crate::digest::Digest;
 use crate::leaf::{Leaf, LeafError};
-use crate::tile::tiles_for;
+use crate::tile::{TILE_WIDTH, tiles_for};
+
+/// Entries from which on a log is read by several threads: for fewer, starting them takes longer.
+const LONG_LOG: u64 = 2_048;
 
 /// What a verified folder holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,12 +43,14 @@ pub struct Verified {
 }
 
 /// A body as an entry refers to it.
+#[cfg_attr(test, derive(Debug, PartialEq))]
 struct Reference {
     entry: u64,
     subject: String,
 }
 
 /// What the entries say about the files beside the log.
+#[cfg_attr(test, derive(Debug, PartialEq))]
 #[derive(Default)]
 struct References {
     // the first entry that refers to each
@@ -50,8 +58,8 @@ struct References {
     blobs: BTreeMap<Digest, u64>,
     // the last entry that reports each subject's key destroyed
     erased: BTreeMap<String, u64>,
-    /// An entry that gives a known body another subject.
-    contradiction: Option<(Digest, u64)>,
+    /// The first entry that gives a known body another subject.
+    contradiction: Option<(u64, Digest)>,
 }
 
 /// Checks an exported folder against the key that the reader trusts.
@@ -69,17 +77,16 @@ pub fn verify<F: Files + ?Sized>(
     let checkpoint = read_checkpoint(files, key)?;
     let mut beside = account_for_files(files, checkpoint.size)?;
 
-    let mut references = References::default();
-    let mut unreadable = None;
-    let mut each = |entry, bytes: &[u8]| {
-        if unreadable.is_none() {
-            unreadable = references
-                .note(entry, bytes)
-                .err()
-                .map(|source| (entry, source));
-        }
-    };
-    check_log(files, checkpoint.head(), &mut each, progress)?;
+    let noted = thread::scope(|scope| {
+        let mut noting = Noting::start(scope, checkpoint.size);
+        let mut each = |entry, bytes: &[u8]| noting.note(entry, bytes);
+        check_log(files, checkpoint.head(), &mut each, progress)?;
+        Ok(noting.finish())
+    })?;
+    let Noted {
+        references,
+        unreadable,
+    } = noted;
     if let Some((entry, source)) = unreadable {
         let file = entries_tile(entry, checkpoint.size)?.to_string();
         return Err(Fault::Entry {
@@ -157,7 +164,115 @@ fn is_convenience(file: &str) -> bool {
     !file.contains('/') && (file == "vkey" || file.starts_with("README"))
 }
 
+/// What a stretch of entries refers to, up to the first that can't be read.
+#[derive(Default)]
+struct Noted {
+    references: References,
+    unreadable: Option<(u64, LeafError)>,
+}
+
+impl Noted {
+    fn note(&mut self, entry: u64, bytes: &[u8]) {
+        if self.unreadable.is_none() {
+            let noted = self.references.note(entry, bytes);
+            self.unreadable = noted.err().map(|source| (entry, source));
+        }
+    }
+
+    /// Adds what the entries right after these refer to.
+    fn and_then(&mut self, later: Self) {
+        if self.unreadable.is_none() {
+            self.references.and_then(later.references);
+            self.unreadable = later.unreadable;
+        }
+    }
+}
+
+/// A stretch of entries, as copied from the log.
+type Stretch = Vec<(u64, Vec<u8>)>;
+
+/// Notes what entries refer to: a long log on all processors, a short one at once.
+struct Noting {
+    noted: Noted,
+    stretch: Stretch,
+    ahead: Option<Ahead<Stretch, Noted>>,
+}
+
+impl Noting {
+    fn start<'scope>(scope: &'scope Scope<'scope, '_>, size: u64) -> Self {
+        let each = |stretch: Stretch| {
+            let mut noted = Noted::default();
+            for (entry, bytes) in stretch {
+                noted.note(entry, &bytes);
+            }
+            noted
+        };
+        Self {
+            noted: Noted::default(),
+            stretch: Stretch::new(),
+            ahead: (size >= LONG_LOG).then(|| Ahead::start(scope, each)),
+        }
+    }
+
+    fn note(&mut self, entry: u64, bytes: &[u8]) {
+        if self.ahead.is_none() {
+            self.noted.note(entry, bytes);
+            return;
+        }
+        self.stretch.push((entry, bytes.to_vec()));
+        if self.stretch.len() == usize::from(TILE_WIDTH) {
+            self.push();
+        }
+    }
+
+    fn push(&mut self) {
+        let Some(ahead) = &mut self.ahead else { return };
+        while ahead.is_full() {
+            if let Some(later) = ahead.pop() {
+                self.noted.and_then(later);
+            }
+        }
+        ahead.push(std::mem::take(&mut self.stretch));
+    }
+
+    fn finish(mut self) -> Noted {
+        self.push();
+        while let Some(later) = self.ahead.as_mut().and_then(Ahead::pop) {
+            self.noted.and_then(later);
+        }
+        self.noted
+    }
+}
+
 impl References {
+    /// Adds what later entries refer to: what was said first about a body or a blob counts, and what was said last of an erasure.
+    fn and_then(&mut self, later: Self) {
+        if let Some((entry, commitment)) = later.contradiction {
+            self.contradict(entry, commitment);
+        }
+        for (commitment, reference) in later.bodies {
+            match self.bodies.entry(commitment) {
+                Entry::Vacant(place) => {
+                    place.insert(reference);
+                }
+                Entry::Occupied(first) if first.get().subject != reference.subject => {
+                    self.contradict(reference.entry, commitment);
+                }
+                Entry::Occupied(_) => {}
+            }
+        }
+        for (blob, entry) in later.blobs {
+            self.blobs.entry(blob).or_insert(entry);
+        }
+        self.erased.extend(later.erased);
+    }
+
+    /// Notes that an entry gives a known body another subject; the first such entry counts.
+    fn contradict(&mut self, entry: u64, commitment: Digest) {
+        let found = (entry, commitment);
+        self.contradiction = Some(self.contradiction.map_or(found, |first| first.min(found)));
+    }
+
     /// Notes what an entry refers to.
     fn note(&mut self, entry: u64, bytes: &[u8]) -> Result<(), LeafError> {
         let leaf = Leaf::decode(bytes)?;
@@ -168,8 +283,8 @@ impl References {
                 entry,
                 subject: subject.clone(),
             });
-            if first.subject != subject && self.contradiction.is_none() {
-                self.contradiction = Some((body.commitment, entry));
+            if first.subject != subject {
+                self.contradict(entry, body.commitment);
             }
         }
         for blob in leaf.blobs()? {
@@ -223,7 +338,7 @@ impl References {
             }
         }
         match self.contradiction {
-            Some((commitment, entry)) => Err(Fault::BodySwapped {
+            Some((entry, commitment)) => Err(Fault::BodySwapped {
                 file: body_path(&commitment),
                 entry,
             }),
@@ -256,5 +371,78 @@ impl References {
             verified.blobs += 1;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::export::testing::leaf;
+    use crate::leaf::{BLOBS_FIELD, BODIES_FIELD, BodyRef, ERASED_FIELD};
+
+    fn subject() -> impl Strategy<Value = String> {
+        prop_oneof![Just("p-1".to_owned()), Just("p-2".to_owned())]
+    }
+
+    fn digest() -> impl Strategy<Value = Digest> {
+        (0_u8..4).prop_map(|n| Digest::of(&[n]))
+    }
+
+    /// Entries that refer to few bodies and blobs, so that they meet; some are no entries.
+    fn entries() -> impl Strategy<Value = Vec<Vec<u8>>> {
+        let body = (digest(), subject()).prop_map(|(commitment, subject)| BodyRef {
+            commitment,
+            subject,
+        });
+        let lists = (
+            prop::collection::vec(body, 0..3),
+            prop::collection::vec(digest(), 0..3),
+            prop::collection::vec(subject(), 0..2),
+            prop::bool::weighted(0.05),
+        );
+        let entry = lists.prop_map(|(bodies, blobs, erased, broken)| {
+            let record = serde_json::json!({
+                BODIES_FIELD: bodies, BLOBS_FIELD: blobs, ERASED_FIELD: erased
+            });
+            if broken {
+                b"broken".to_vec()
+            } else {
+                leaf(0, record)
+            }
+        });
+        prop::collection::vec(entry, 1..12)
+    }
+
+    fn noted(from: usize, entries: &[Vec<u8>]) -> Noted {
+        let mut noted = Noted::default();
+        for (entry, bytes) in (from as u64..).zip(entries) {
+            noted.note(entry, bytes);
+        }
+        noted
+    }
+
+    proptest! {
+        /// However a log is cut into stretches, what its entries refer to is the same.
+        #[test]
+        fn stretches_come_to_the_whole(
+            entries in entries(),
+            cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..4),
+        ) {
+            let whole = noted(0, &entries);
+            let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(entries.len())).collect();
+            cuts.extend([0, entries.len()]);
+            cuts.sort_unstable();
+            let mut together = Noted::default();
+            for cut in cuts.windows(2) {
+                together.and_then(noted(cut[0], &entries[cut[0]..cut[1]]));
+            }
+            let at = |noted: &Noted| noted.unreadable.as_ref().map(|(entry, _)| *entry);
+            prop_assert_eq!(at(&together), at(&whole));
+            if at(&whole).is_none() {
+                prop_assert_eq!(together.references, whole.references);
+            }
+        }
     }
 }
