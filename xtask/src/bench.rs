@@ -2,6 +2,8 @@
 //!
 //! Each room measures itself, in a program that prints a line for each measure: its name, its value, and in words where the
 //! value comes from, with tabs between. What to aim at is written here.
+mod page;
+
 use crate::{install, shell, tree};
 use anyhow::{Context as _, Result, bail};
 use std::process::Command;
@@ -76,6 +78,7 @@ const BENCHES: &[Bench] = &[
         aims: &[
             ("decided and durable a second, 1 callers", Aim::Told),
             ("decided and durable a second, 16 callers", Aim::Told),
+            ("decided and durable a second, 64 callers", Aim::Told),
             ("decided and durable a second, 256 callers", Aim::Told),
             ("decided and durable a second, 1024 callers", Aim::Told),
         ],
@@ -103,6 +106,17 @@ const BENCHES: &[Bench] = &[
         ],
     },
     Bench {
+        program: Program::Example("read_ratio"),
+        aims: &[
+            ("entries verified a second", Aim::Told),
+            ("entries replayed a second", Aim::Told),
+        ],
+    },
+    Bench {
+        program: Program::Example("open_requests"),
+        aims: &[("memory for an open request", Aim::Told)],
+    },
+    Bench {
         program: Program::Example("proxy_ratio"),
         aims: &[
             ("gateway requests, recorded, 1 callers", Aim::Told),
@@ -127,37 +141,76 @@ struct Measure {
     whence: String,
 }
 
-/// Measures everything; with `check`, a missed aim fails.
+/// A measure and its aim.
+struct Row {
+    name: String,
+    value: f64,
+    aim: Aim,
+    whence: String,
+}
+
+impl Row {
+    fn is_met(&self) -> bool {
+        self.aim.is_met_by(self.value)
+    }
+}
+
+impl std::fmt::Display for Row {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            name,
+            value,
+            aim,
+            whence,
+        } = self;
+        let verdict = if self.is_met() { "met" } else { "MISSED" };
+        let aim = aim.to_string();
+        write!(f, "{name:44} {value:9.2}  {aim:12} {verdict:6}  {whence}")
+    }
+}
+
+/// Measures everything; with `check`, a missed aim fails, and with `write`, the page of results is written.
 ///
 /// # Errors
 /// When an example doesn't build or run, prints something else than it should, or an aim is missed.
-pub(crate) fn run(check: bool) -> Result<()> {
-    let mut missed = Vec::new();
+pub(crate) fn run(check: bool, write: bool) -> Result<()> {
+    let mut rows = Vec::new();
     for bench in BENCHES {
         shell::say(&format!("== {}", bench.program.name()));
         let measures = measures(&printed(bench)?)?;
         for (name, aim) in bench.aims {
-            let measure = measures
-                .iter()
-                .find(|measure| measure.name == *name)
-                .with_context(|| format!("{} does not measure `{name}`", bench.program.name()))?;
-            let met = aim.is_met_by(measure.value);
-            let verdict = if met { "met" } else { "MISSED" };
-            shell::say(&format!(
-                "{name:44} {:9.2}  {:12} {verdict:6}  {}",
-                measure.value,
-                aim.to_string(),
-                measure.whence
-            ));
-            if !met {
-                missed.push(*name);
-            }
+            let row = row(bench, &measures, name, *aim)?;
+            shell::say(&row.to_string());
+            rows.push(row);
         }
     }
+    if write {
+        let rustc = shell::run_quietly(Command::new("rustc").arg("--version"))?;
+        page::write(&rows, rustc.trim())?;
+    }
+    let missed: Vec<&str> = rows
+        .iter()
+        .filter(|row| !row.is_met())
+        .map(|row| row.name.as_str())
+        .collect();
     if check && !missed.is_empty() {
         bail!("missed: {}", missed.join("; "));
     }
     Ok(())
+}
+
+fn row(bench: &Bench, measures: &[Measure], name: &str, aim: Aim) -> Result<Row> {
+    let named = |measure: &&Measure| measure.name == name;
+    let measure = measures
+        .iter()
+        .find(named)
+        .with_context(|| format!("{} does not measure `{name}`", bench.program.name()))?;
+    Ok(Row {
+        name: name.to_owned(),
+        value: measure.value,
+        aim,
+        whence: measure.whence.clone(),
+    })
 }
 
 impl Program {

@@ -1,6 +1,6 @@
 //! From the moment "End now" is sent to the first refusal that somebody outside sees, through the public HTTP API of a real server
 //! with its log on disk: at the gateway, and at a real PostgreSQL where a session is open. Prints a line for each: name, the
-//! 99th percentile in milliseconds (of 100 rounds, that is the longest), and whence; with tabs between.
+//! 99th percentile in milliseconds, and whence; with tabs between.
 #![expect(
     clippy::unwrap_used,
     clippy::disallowed_methods,
@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use support::{Home, Served, ask_for_invoices, eventually, postgres::Postgres};
 use tokio::net::TcpListener;
 
-const ROUNDS: usize = 100;
+const ROUNDS: usize = 300;
 
 /// Who asks, who consents, who ends.
 struct People {

@@ -50,7 +50,7 @@ async fn measure(engine: &Engine, callers: usize, attempt: &Command) -> (f64, Du
 #[tokio::main]
 async fn main() {
     let folder = tempfile::tempdir().unwrap();
-    for callers in [1, 16, 256, 1_024] {
+    for callers in [1, 16, 64, 256, 1_024] {
         let file = folder.path().join(format!("{callers}.db"));
         let (reader, writer) = store::SqliteLog::open(&file).unwrap();
         let (engine, running) = measured::engine_on(reader, writer).await;
