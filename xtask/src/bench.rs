@@ -87,15 +87,15 @@ const BENCHES: &[Bench] = &[
         program: Program::Example("growth"),
         aims: &[
             (
-                "start from a snapshot, 50000 closed requests",
+                "start from a snapshot, 100000 closed requests",
                 Aim::Under(2.0),
             ),
             ("memory, many closed requests beside few", Aim::AtMost(1.1)),
             (
-                "search newest first p99, 50000 closed requests",
+                "search newest first p99, 100000 closed requests",
                 Aim::Under(20.0),
             ),
-            ("entries folded a second, 50000 closed requests", Aim::Told),
+            ("entries folded a second, 100000 closed requests", Aim::Told),
         ],
     },
     Bench {

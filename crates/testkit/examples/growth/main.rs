@@ -2,7 +2,7 @@
 //! its own, an engine starts on them, from a snapshot and from the first entry, and says how long that took and how much memory it
 //! holds; projections follow, and are searched. Prints a line for each measure, with tabs between: name, value, whence.
 //!
-//! `growth [FEW MANY]` takes the numbers of closed requests; 2,000 and 50,000 if left out.
+//! `growth [FEW MANY]` takes the numbers of closed requests; 10,000 and 100,000 if left out.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -21,7 +21,7 @@ use std::{
 };
 
 /// Closed requests of the two logs, if nobody says otherwise.
-const SIZES: [u64; 2] = [2_000, 50_000];
+const SIZES: [u64; 2] = [10_000, 100_000];
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
