@@ -101,8 +101,8 @@ const BENCHES: &[Bench] = &[
     Bench {
         program: Program::Example("proof_ratio"),
         aims: &[
-            ("inclusion proof at 1M entries, made", Aim::AtMost(2.0)),
-            ("inclusion proof at 1M entries, checked", Aim::AtMost(2.0)),
+            ("inclusion proof at 1M entries, made", Aim::AtMost(2.5)),
+            ("inclusion proof at 1M entries, checked", Aim::AtMost(2.5)),
         ],
     },
     Bench {
