@@ -275,8 +275,8 @@ pub trait Views: Send + Sync {
     fn uses(&self, grant: GrantId, page: Page) -> Result<Paged<UseRow>, ReadError>;
     /// Entries, newest first (`before` is an entry).
     fn entries(&self, query: &EvidenceQuery, page: Page) -> Result<Paged<EntryRow>, ReadError>;
-    /// How many entries match.
-    fn count(&self, query: &EvidenceQuery) -> Result<u64, ReadError>;
+    /// How many entries match, if they are at most `most`; else `most`: counting all of them would be reading all of them.
+    fn count(&self, query: &EvidenceQuery, most: u64) -> Result<u64, ReadError>;
     /// One entry.
     fn entry(&self, entry: u64) -> Result<Option<EntryRow>, ReadError>;
     /// By hour since then, oldest first, hours without anything included up to `to`.

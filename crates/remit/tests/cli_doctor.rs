@@ -18,13 +18,25 @@ fn doctor(data: &Path, more: &[&str]) -> Ran {
     ran(remit().arg("doctor").arg("--data").arg(data).args(more))
 }
 
+/// The newest file of the search.
+fn month(data: &Path) -> String {
+    let files = fs::read_dir(data.join("search")).unwrap();
+    let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+    let newest = names
+        .filter(|name| !name.contains("-wal") && !name.contains("-shm"))
+        .max();
+    format!("search/{}", newest.unwrap())
+}
+
 /// A copy of the folder of a demo that ran for a while; the demo goes on.
 fn copied(data: &Path, to: &Path) {
     fs::create_dir(to).unwrap();
     for name in ["vkey", "checkpoint.key"] {
         fs::copy(data.join(name), to.join(name)).unwrap();
     }
-    for name in ["log.db", "keys.db", "views.db"] {
+    fs::create_dir(to.join("search")).unwrap();
+    let month = month(data);
+    for name in ["log.db", "keys.db", "views.db", &month] {
         let db = Connection::open(data.join(name)).unwrap();
         let copy = to.join(name).display().to_string();
         db.execute("VACUUM INTO ?1", [copy]).unwrap();
@@ -53,7 +65,8 @@ fn a_changed_row_is_named_with_what_to_do_and_a_whole_folder_is_said_to_be_whole
     let whole = doctor(&copy, &["--vkey", &vkey]);
     assert_eq!((whole.code, whole.out.as_str()), (0, NOTHING), "{whole:?}");
 
-    let db = Connection::open(copy.join("views.db")).unwrap();
+    let month = month(&data);
+    let db = Connection::open(copy.join(&month)).unwrap();
     db.execute_batch("UPDATE entry SET summary = 'Nothing happened' WHERE entry = 3")
         .unwrap();
     drop(db);
@@ -63,11 +76,11 @@ fn a_changed_row_is_named_with_what_to_do_and_a_whole_folder_is_said_to_be_whole
     assert_eq!(
         found,
         serde_json::json!([{
-            "file": "views.db",
+            "file": month,
             "table": "entry",
             "row": "3",
             "what": "`summary` is not what the log leads to",
-            "remedy": "stop the server, remove `views.db` and start it again: the file is made again from the log",
+            "remedy": "stop the server, remove the folder `search` and start it again: its files are made again from the log",
         }])
     );
     assert!(

@@ -7,7 +7,7 @@ use crate::{
 use engine::ports::ReadError;
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 use std::{
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io,
     path::{Path, PathBuf},
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
@@ -38,13 +38,14 @@ pub(crate) fn open_writing(file: &Path, tuning: &Tuning) -> Result<Connection, O
 }
 
 /// Opens `file`, which must exist at the newest layout, for reading only.
-pub(crate) fn open_reading(file: &Path, migrations: &[&str]) -> Result<Connection, OpenError> {
+pub(crate) fn open_reading(
+    file: &Path,
+    migrations: &[&str],
+    cache_kib: u32,
+) -> Result<Connection, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let db = connect(
-        file,
-        flags,
-        "PRAGMA query_only = ON; PRAGMA cache_size = -8192;",
-    )?;
+    let pragmas = format!("PRAGMA query_only = ON; PRAGMA cache_size = -{cache_kib};");
+    let db = connect(file, flags, &pragmas)?;
     migrate::expect_newest(&db, file, migrations)?;
     Ok(db)
 }
@@ -83,6 +84,14 @@ fn connect(file: &Path, flags: OpenFlags, pragmas: &str) -> Result<Connection, O
     connected().map_err(|source| OpenError::Fault(Fault::new(file, source)))
 }
 
+/// Makes `folder` if there is none, for its owner only.
+pub(crate) fn private_folder(folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    #[cfg(unix)]
+    fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
+    Ok(())
+}
+
 /// Makes `file` if there is none, for its owner only; what SQLite lays beside it gets the same rights.
 pub(crate) fn private(file: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
@@ -101,12 +110,22 @@ pub(crate) fn private_new(file: &Path) -> io::Result<File> {
     options.open(file)
 }
 
-/// Connections that only read one file; whoever finds all of them busy waits for the next.
+/// Connections that only read one file, opened as they are needed; whoever finds all of them busy waits for the next.
 #[derive(Debug)]
 pub(crate) struct Readers {
     file: PathBuf,
-    idle: Mutex<Vec<Connection>>,
+    migrations: &'static [&'static str],
+    most: usize,
+    cache_kib: u32,
+    connections: Mutex<Connections>,
     returned: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Connections {
+    idle: Vec<Connection>,
+    /// Idle or lent.
+    open: usize,
 }
 
 /// Lends a connection and takes it back, also when the borrower fails.
@@ -117,18 +136,32 @@ struct Lent<'a> {
 
 impl Drop for Lent<'_> {
     fn drop(&mut self) {
-        self.readers.idle().extend(self.connection.take());
+        self.readers
+            .connections()
+            .idle
+            .extend(self.connection.take());
         self.readers.returned.notify_one();
     }
 }
 
 impl Readers {
-    /// Opens `count` connections to `file`.
-    pub(crate) fn open(file: &Path, migrations: &[&str], count: usize) -> Result<Self, OpenError> {
-        let connections = (0..count).map(|_| open_reading(file, migrations));
+    /// At most `most` connections to `file`, each with so many KiB of pages of its own.
+    pub(crate) fn open(
+        file: &Path,
+        migrations: &'static [&'static str],
+        most: usize,
+        cache_kib: u32,
+    ) -> Result<Self, OpenError> {
+        let first = open_reading(file, migrations, cache_kib)?;
         Ok(Self {
             file: file.to_owned(),
-            idle: Mutex::new(connections.collect::<Result<_, _>>()?),
+            migrations,
+            most,
+            cache_kib,
+            connections: Mutex::new(Connections {
+                idle: vec![first],
+                open: 1,
+            }),
             returned: Condvar::new(),
         })
     }
@@ -139,7 +172,10 @@ impl Readers {
         what: &'static str,
         question: impl FnOnce(&Connection) -> Result<T, RowError>,
     ) -> Result<T, ReadError> {
-        let lent = self.lend();
+        let lent = self.lend().map_err(|error| ReadError {
+            what,
+            source: Box::new(error),
+        })?;
         let answer = lent.connection.as_ref().map(question);
         // INVARIANT: `lend` returns with a connection
         answer
@@ -147,24 +183,39 @@ impl Readers {
             .map_err(|error| error.reading(what, &self.file))
     }
 
-    fn lend(&self) -> Lent<'_> {
-        let mut idle = self.idle();
+    fn lend(&self) -> Result<Lent<'_>, OpenError> {
+        let lent = |connection| Lent {
+            readers: self,
+            connection: Some(connection),
+        };
+        let mut connections = self.connections();
         loop {
-            if let Some(connection) = idle.pop() {
-                return Lent {
-                    readers: self,
-                    connection: Some(connection),
-                };
+            if let Some(connection) = connections.idle.pop() {
+                return Ok(lent(connection));
             }
-            idle = self
+            if connections.open < self.most {
+                connections.open += 1;
+                break;
+            }
+            connections = self
                 .returned
-                .wait(idle)
+                .wait(connections)
                 .unwrap_or_else(PoisonError::into_inner);
         }
+        drop(connections);
+        let opened = open_reading(&self.file, self.migrations, self.cache_kib);
+        if opened.is_err() {
+            self.connections().open -= 1;
+            // somebody may wait for what this one was to open
+            self.returned.notify_one();
+        }
+        opened.map(lent)
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
+    fn connections(&self) -> MutexGuard<'_, Connections> {
         // a panic elsewhere can't leave a list of connections half changed
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+        self.connections
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -46,12 +46,7 @@ impl SnapshotFolder {
     }
 
     fn write(&self, size: u64, snapshot: &[u8]) -> io::Result<()> {
-        fs::create_dir_all(&self.folder)?;
-        #[cfg(unix)]
-        fs::set_permissions(
-            &self.folder,
-            std::os::unix::fs::PermissionsExt::from_mode(0o700),
-        )?;
+        file::private_folder(&self.folder)?;
         // what a crash left of an earlier try is written over
         let beside = self.folder.join("new");
         let mut file = file::private(&beside)?;

@@ -51,7 +51,7 @@ impl Views for NoViews {
     fn entries(&self, _: &EvidenceQuery, _: Page) -> Result<Paged<EntryRow>, ReadError> {
         Ok(none())
     }
-    fn count(&self, _: &EvidenceQuery) -> Result<u64, ReadError> {
+    fn count(&self, _: &EvidenceQuery, _: u64) -> Result<u64, ReadError> {
         Ok(0)
     }
     fn entry(&self, _: u64) -> Result<Option<EntryRow>, ReadError> {

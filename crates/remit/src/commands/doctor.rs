@@ -46,7 +46,7 @@ pub(crate) fn run(screen: &Screen, patient: &Patient) -> Result<()> {
     let mut findings = keys(&data, &key)?;
     findings.extend(seen.findings.iter().map(|finding| {
         found(
-            finding.file.name(),
+            &finding.file.name(),
             &finding.table,
             &finding.row,
             &finding.what,

@@ -1,4 +1,5 @@
--- Why: pages and lists read closed work too, and the engine keeps only what is open. Everything here follows from the log
+-- Why: pages and lists read closed work too, and the engine keeps only what is open; entries themselves are in the files of the
+-- search, one a month. Everything here follows from the log
 -- and the person keys: the file can be thrown away at any time and is then made again from the first entry.
 --
 --   request: pending ---> granted | denied | withdrawn | expired
@@ -143,44 +144,19 @@ CREATE TABLE use (
 
 CREATE INDEX use_by_grant ON use (grant_id);
 
-CREATE TABLE entry (
-    entry INTEGER PRIMARY KEY,
-    at INTEGER NOT NULL,
-    kind TEXT NOT NULL,
-    stream TEXT NOT NULL,
-    person TEXT,
-    privilege TEXT,
-    targets TEXT NOT NULL,
-    request INTEGER,
-    grant_number INTEGER,
-    ticket TEXT,
-    outcome TEXT NOT NULL,
-    summary TEXT NOT NULL
-) STRICT;
+-- which entries are about a request, and which about a grant; uses, which are many, are in `use`
 
-CREATE INDEX entry_by_time ON entry (at);
-CREATE INDEX entry_by_kind ON entry (kind);
-CREATE INDEX entry_by_person ON entry (person) WHERE person IS NOT NULL;
-CREATE INDEX entry_by_privilege ON entry (privilege) WHERE privilege IS NOT NULL;
-CREATE INDEX entry_by_request ON entry (request) WHERE request IS NOT NULL;
-CREATE INDEX entry_by_grant ON entry (grant_number) WHERE grant_number IS NOT NULL;
-CREATE INDEX entry_by_ticket ON entry (ticket) WHERE ticket IS NOT NULL;
-CREATE INDEX entry_refused ON entry (entry) WHERE outcome <> 'done';
-
-CREATE TABLE entry_target (
-    target TEXT NOT NULL,
-    entry INTEGER NOT NULL REFERENCES entry (entry),
-    PRIMARY KEY (target, entry)
+CREATE TABLE request_entry (
+    request INTEGER NOT NULL REFERENCES request (number),
+    entry INTEGER NOT NULL,
+    PRIMARY KEY (request, entry)
 ) STRICT, WITHOUT ROWID;
 
--- nothing is ever changed in it, so it keeps the index alone and not the words a second time
-CREATE VIRTUAL TABLE entry_words USING fts5 (
-    summary,
-    words,
-    content = '',
-    columnsize = 0,
-    tokenize = "unicode61 remove_diacritics 2"
-);
+CREATE TABLE grant_entry (
+    grant_number INTEGER NOT NULL REFERENCES grant (number),
+    entry INTEGER NOT NULL,
+    PRIMARY KEY (grant_number, entry)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE hour (
     hour INTEGER PRIMARY KEY,

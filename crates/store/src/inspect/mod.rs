@@ -5,16 +5,23 @@ mod entries;
 mod layout;
 mod people;
 mod same;
+mod search;
 mod views;
 
 use crate::{
-    SqliteProjector,
+    Month, SqliteProjector,
     error::{Fault, OpenError, is_damage},
     file, keys, log,
 };
+use engine::ports::ReadError;
 use ledger::checkpoint::VerifierKey;
 use rusqlite::Connection;
-use std::{fmt, path::Path, rc::Rc};
+use std::{
+    borrow::Cow,
+    fmt,
+    path::{Path, PathBuf},
+    rc::Rc,
+};
 use views::NotMade;
 
 #[cfg(test)]
@@ -32,15 +39,18 @@ pub enum DataFile {
     Keys,
     /// What follows from the two.
     Views,
+    /// The search over the entries of one month, which follows from them too.
+    Search(Month),
 }
 
 impl DataFile {
     /// Its name in the folder.
-    pub const fn name(self) -> &'static str {
+    pub fn name(self) -> Cow<'static, str> {
         match self {
-            Self::Log => "log.db",
-            Self::Keys => "keys.db",
-            Self::Views => "views.db",
+            Self::Log => "log.db".into(),
+            Self::Keys => "keys.db".into(),
+            Self::Views => "views.db".into(),
+            Self::Search(month) => format!("{}/{}", crate::search::FOLDER, month.file()).into(),
         }
     }
 
@@ -55,6 +65,9 @@ impl DataFile {
             }
             Self::Views => {
                 "stop the server, remove `views.db` and start it again: the file is made again from the log"
+            }
+            Self::Search(_) => {
+                "stop the server, remove the folder `search` and start it again: its files are made again from the log"
             }
         }
     }
@@ -165,10 +178,11 @@ pub fn inspect(
     key: &VerifierKey,
     progress: Progress<'_>,
 ) -> Result<Inspected, OpenError> {
-    let path = |file: DataFile| folder.join(file.name());
+    let path = |file: DataFile| folder.join(file.name().as_ref());
     let mut seen = Inspected::default();
     // the projections lag behind the log, and a key is there before the first entry that needs it
     let views = snapshot(&mut seen, &path(DataFile::Views), DataFile::Views)?;
+    let months = months(&mut seen, folder)?;
     let log = snapshot(&mut seen, &path(DataFile::Log), DataFile::Log)?;
     let keys = snapshot(&mut seen, &path(DataFile::Keys), DataFile::Keys)?;
     let told = match &log {
@@ -195,7 +209,12 @@ pub fn inspect(
     let Some(db) = &views else { return Ok(seen) };
     let log = path(DataFile::Log);
     let mut again = |entries| views::made_again(&log, kept.clone(), entries, progress).map(Rc::new);
-    look_at_views(&mut seen, db, &path(DataFile::Views), &mut again)?;
+    let projections = Projections {
+        path: path(DataFile::Views),
+        db,
+        months: &months,
+    };
+    projections.look(&mut seen, &mut again)?;
     Ok(seen)
 }
 
@@ -215,43 +234,99 @@ fn look_at_log(
 /// Makes the projections of that many entries.
 type MadeAgain<'m> = &'m mut dyn FnMut(u64) -> Result<Rc<SqliteProjector>, NotMade>;
 
-fn look_at_views(
-    seen: &mut Inspected,
-    db: &Connection,
-    path: &Path,
-    again: MadeAgain<'_>,
-) -> Result<(), OpenError> {
-    let layout =
-        |seen: &mut Inspected| layout::inspect(db, DataFile::Views, crate::views::MIGRATIONS, seen);
-    seen.looks(DataFile::Views, path, layout)?;
-    // what follows from a log that isn't whole, or from other keys, tells nothing
-    if !seen.findings.is_empty() {
-        return Ok(());
-    }
-    let followed = seen.looks(DataFile::Views, path, |_| views::followed(db))?;
-    let Some(followed) = followed else {
-        return Ok(());
-    };
-    match again(followed) {
-        Ok(again) => {
-            seen.looks(DataFile::Views, path, |seen| {
-                views::inspect(db, again.connection(), seen)
+/// The projections as they are now.
+struct Projections<'p> {
+    path: PathBuf,
+    db: &'p Connection,
+    months: &'p [search::Found],
+}
+
+impl Projections<'_> {
+    fn look(&self, seen: &mut Inspected, again: MadeAgain<'_>) -> Result<(), OpenError> {
+        let (file, path) = (DataFile::Views, &self.path);
+        seen.looks(file, path, |seen| {
+            layout::inspect(self.db, file, crate::views::MIGRATIONS, seen)
+        })?;
+        for found in self.months {
+            let file = DataFile::Search(found.month);
+            seen.looks(file, &found.path, |seen| {
+                layout::inspect(&found.db, file, crate::search::MIGRATIONS, seen)
             })?;
         }
-        Err(NotMade::Open(error)) => return Err(error),
-        Err(NotMade::Ahead) => {
-            let what = "it has followed more entries than the log has";
-            seen.add(DataFile::Views, "position", "1", what);
+        // what follows from a log that isn't whole, or from other keys, tells nothing
+        if !seen.findings.is_empty() {
+            return Ok(());
         }
-        Err(NotMade::Read(error)) => {
-            let what = format!(
-                "projections can't be made from it: {}",
-                engine::chain(&error)
-            );
-            seen.add(DataFile::Log, "", "", what);
+        let followed = seen.looks(file, path, |_| views::followed(self.db))?;
+        let Some(followed) = followed else {
+            return Ok(());
+        };
+        match again(followed) {
+            Ok(again) => self.compare(&again, followed, seen)?,
+            Err(NotMade::Open(error)) => return Err(error),
+            Err(NotMade::Ahead) => {
+                let what = "it has followed more entries than the log has";
+                seen.add(DataFile::Views, "position", "1", what);
+            }
+            Err(NotMade::Read(error)) => unmade(&error, seen),
+        }
+        Ok(())
+    }
+
+    fn compare(
+        &self,
+        again: &SqliteProjector,
+        followed: u64,
+        seen: &mut Inspected,
+    ) -> Result<(), OpenError> {
+        let mut rows = seen.looks(DataFile::Views, &self.path, |seen| {
+            search::expect_months(self.months, again, followed, seen)?;
+            views::inspect(self.db, again.connection(), seen)
+        })?;
+        for found in self.months {
+            let looked =
+                seen.looks(
+                    DataFile::Search(found.month),
+                    &found.path,
+                    |seen| match search::inspect(found, again, followed, seen) {
+                        Ok(rows) => Ok(rows),
+                        Err(search::Unseen::Found(error)) => Err(error),
+                        Err(search::Unseen::Log(error)) => {
+                            unmade(&error, seen);
+                            Ok(0)
+                        }
+                    },
+                )?;
+            rows = rows.zip(looked).map(|(rows, more)| rows + more);
+        }
+        seen.projected = rows;
+        Ok(())
+    }
+}
+
+fn unmade(error: &ReadError, seen: &mut Inspected) {
+    let what = format!(
+        "projections can't be made from it: {}",
+        engine::chain(error)
+    );
+    seen.add(DataFile::Log, "", "", what);
+}
+
+/// The files of the search as they are now, but for one that is about to be made.
+fn months(seen: &mut Inspected, folder: &Path) -> Result<Vec<search::Found>, OpenError> {
+    let folder = folder.join(crate::search::FOLDER);
+    let listed = crate::search::months(&folder).map_err(|source| OpenError::File {
+        file: folder.clone(),
+        source,
+    })?;
+    let mut months = Vec::new();
+    for month in listed {
+        let path = folder.join(month.file());
+        if let Some(db) = snapshot(seen, &path, DataFile::Search(month))? {
+            months.push(search::Found { month, path, db });
         }
     }
-    Ok(())
+    Ok(months)
 }
 
 /// A file as it is now, for reading only; `None` if it can't be used, which is a finding, or if it need not be there.
@@ -270,6 +345,7 @@ fn snapshot(
             seen.add(file, "", "", engine::chain(&fault));
             Ok(None)
         }
+        Err(OpenError::Newer { found: 0, .. }) if matches!(file, DataFile::Search(_)) => Ok(None),
         Err(error @ OpenError::Newer { .. }) => {
             seen.add(file, "", "", error.to_string());
             Ok(None)
@@ -284,6 +360,7 @@ impl DataFile {
             Self::Log => log::MIGRATIONS,
             Self::Keys => keys::MIGRATIONS,
             Self::Views => crate::views::MIGRATIONS,
+            Self::Search(_) => crate::search::MIGRATIONS,
         }
     }
 }

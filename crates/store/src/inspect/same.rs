@@ -8,6 +8,8 @@ pub(super) struct Table {
     columns: Vec<String>,
     /// How many of the columns, from the first, are the key.
     keys: usize,
+    /// Only rows with less than this in the column are looked at.
+    below: Option<(&'static str, u64)>,
 }
 
 /// Hears of a row that differs, and in what.
@@ -28,8 +30,8 @@ pub(super) fn tables(db: &Connection) -> rusqlite::Result<Vec<String>> {
 }
 
 impl Table {
-    /// The table `name` of `db`, but for the column `without`. Where it has no key, a row is its own.
-    pub(super) fn of(db: &Connection, name: &str, without: &str) -> rusqlite::Result<Self> {
+    /// The table `name` of `db`, but for the columns `without`. Where it has no key, a row is its own.
+    pub(super) fn of(db: &Connection, name: &str, without: &[&str]) -> rusqlite::Result<Self> {
         let mut statement = db.prepare(
             "SELECT
                 pragma_table_info.name,
@@ -39,13 +41,20 @@ impl Table {
         )?;
         let columns = statement.query_map([name], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let mut columns: Vec<(String, u32)> = columns.collect::<rusqlite::Result<_>>()?;
-        columns.retain(|(column, _)| column != without);
+        columns.retain(|(column, _)| !without.contains(&column.as_str()));
         let keys = columns.iter().filter(|(_, place)| *place > 0).count();
         Ok(Self {
             name: name.to_owned(),
             keys: if keys == 0 { columns.len() } else { keys },
             columns: columns.into_iter().map(|(column, _)| column).collect(),
+            below: None,
         })
+    }
+
+    /// Only the rows whose `column` is less than `number`.
+    pub(super) fn below(mut self, column: &'static str, number: u64) -> Self {
+        self.below = Some((column, number));
+        self
     }
 
     fn select(&self) -> String {
@@ -55,8 +64,11 @@ impl Table {
             .map(|name| format!("\"{name}\""))
             .collect();
         let order: Vec<String> = (1..=self.keys).map(|n| n.to_string()).collect();
+        let below = self.below.map_or_else(String::new, |(column, number)| {
+            format!(" WHERE {column} < {number}")
+        });
         format!(
-            "SELECT {} FROM \"{}\" ORDER BY {}",
+            "SELECT {} FROM \"{}\"{below} ORDER BY {}",
             columns.join(", "),
             self.name,
             order.join(", ")

@@ -1,6 +1,6 @@
 //! Changes each column of each row of each table of a real data folder, and expects it to be found in its file. What can't be found
 //! is listed here, with the reason.
-use super::{DataFile, Inspected, NotMade, file, inspect, look_at_views, views};
+use super::{DataFile, Inspected, NotMade, Projections, file, inspect, months, views};
 use crate::{SqliteProjector, views::tests::shown::whole_life};
 use domain::{
     actor::Actor,
@@ -189,7 +189,8 @@ fn change(file: &Path, cell: &Cell) {
 
 /// Does `check` on every cell of `file`, each in a copy of the folder, on all processors; what went unfound.
 fn each(whole: &Path, name: DataFile, check: impl Fn(&Path, &mut Again) -> Inspected + Sync) {
-    let cells = cells(&whole.join(name.name()));
+    let place = |folder: &Path| folder.join(name.name().as_ref());
+    let cells = cells(&place(whole));
     assert!(!cells.is_empty());
     let workers = thread::available_parallelism().map_or(1, NonZero::get);
     let wrong = Mutex::new(Vec::new());
@@ -198,20 +199,17 @@ fn each(whole: &Path, name: DataFile, check: impl Fn(&Path, &mut Again) -> Inspe
         for worker in 0..workers {
             scope.spawn(move || {
                 let folder = TempDir::new().unwrap();
-                for file in fs::read_dir(whole).unwrap() {
-                    let file = file.unwrap().path();
-                    fs::copy(&file, folder.path().join(file.file_name().unwrap())).unwrap();
-                }
-                let file = folder.path().join(name.name());
+                copy_all(whole, folder.path());
+                let file = place(folder.path());
                 let mut again = BTreeMap::new();
                 for cell in cells.iter().skip(worker).step_by(workers) {
-                    fs::copy(whole.join(name.name()), &file).unwrap();
+                    fs::copy(place(whole), &file).unwrap();
                     change(&file, cell);
                     let seen = check(folder.path(), &mut again);
                     let found = seen.findings.iter().any(|finding| finding.file == name);
                     if !found && cell.table.starts_with("entry_words_") {
                         // pages of the index depend on how it was written: what counts is what it finds
-                        assert_eq!(finds(&file), finds(&whole.join(name.name())), "{cell:?}");
+                        assert_eq!(finds(&file), finds(&place(whole)), "{cell:?}");
                         continue;
                     }
                     let known = UNFOUND
@@ -226,6 +224,19 @@ fn each(whole: &Path, name: DataFile, check: impl Fn(&Path, &mut Again) -> Inspe
         }
     });
     assert_eq!(*wrong.lock().unwrap(), Vec::<String>::new());
+}
+
+fn copy_all(from: &Path, to: &Path) {
+    for file in fs::read_dir(from).unwrap() {
+        let file = file.unwrap().path();
+        let copy = to.join(file.file_name().unwrap());
+        if file.is_dir() {
+            fs::create_dir(&copy).unwrap();
+            copy_all(&file, &copy);
+        } else {
+            fs::copy(&file, copy).unwrap();
+        }
+    }
 }
 
 /// The entries that each word of the index finds.
@@ -258,7 +269,14 @@ async fn a_folder_that_was_lived_in_is_whole() {
     assert_eq!(seen.findings, []);
     assert!(seen.entries > 20 && seen.beside > 5, "{seen:?}");
     assert!(seen.projected.unwrap() > 100, "{seen:?}");
-    for name in ["log.db", "keys.db", "views.db"] {
+    for name in [
+        DataFile::Log,
+        DataFile::Keys,
+        DataFile::Views,
+        search(folder.path()),
+    ] {
+        let name = name.name();
+        let name = name.as_ref();
         let rows = |table: &str| {
             let db = Connection::open(folder.path().join(name)).unwrap();
             db.query_row(&format!("SELECT COUNT(*) FROM \"{table}\""), [], |row| {
@@ -287,27 +305,66 @@ async fn every_changed_column_of_every_row_of_the_keys_is_found() {
     each(folder.path(), DataFile::Keys, |folder, _| look(folder));
 }
 
+/// Compares projections with what was made again for as many entries before.
+fn look_at_projections(folder: &Path, made: &mut Again) -> Inspected {
+    let path = folder.join("views.db");
+    let mut seen = Inspected::default();
+    let opened = file::open_looking(&path, DataFile::Views.migrations());
+    let db = opened.unwrap();
+    let months = months(&mut seen, folder).unwrap();
+    let log = folder.join("log.db");
+    let mut again = |entries| {
+        if let Some(projector) = made.get(&entries) {
+            return Ok(Rc::clone(projector));
+        }
+        let projector = views::made_again(&log, kept(folder), entries, &mut |_, _, _| ())?;
+        let projector = Rc::new(projector);
+        made.insert(entries, Rc::clone(&projector));
+        Ok::<_, NotMade>(projector)
+    };
+    let (db, months) = (&db, months.as_slice());
+    let projections = Projections { path, db, months };
+    projections.look(&mut seen, &mut again).unwrap();
+    seen
+}
+
+/// The file of the search in which the whole life is.
+fn search(folder: &Path) -> DataFile {
+    let months = crate::search::months(&folder.join("search")).unwrap();
+    let [month] = months[..] else {
+        panic!("{months:?}")
+    };
+    DataFile::Search(month)
+}
+
 #[tokio::test]
 async fn every_changed_column_of_every_row_of_the_projections_is_found() {
     let whole = lived_in().await;
-    let log = whole.path().join("log.db");
-    each(whole.path(), DataFile::Views, |folder, made| {
-        let path = folder.join("views.db");
-        let mut seen = Inspected::default();
-        let opened = file::open_looking(&path, DataFile::Views.migrations());
-        let db = opened.unwrap();
-        let mut again = |entries| {
-            if let Some(projector) = made.get(&entries) {
-                return Ok(Rc::clone(projector));
-            }
-            let projector = views::made_again(&log, kept(folder), entries, &mut |_, _, _| ())?;
-            let projector = Rc::new(projector);
-            made.insert(entries, Rc::clone(&projector));
-            Ok::<_, NotMade>(projector)
-        };
-        look_at_views(&mut seen, &db, &path, &mut again).unwrap();
-        seen
-    });
+    each(whole.path(), DataFile::Views, look_at_projections);
+}
+
+#[tokio::test]
+async fn every_changed_column_of_every_row_of_the_search_is_found() {
+    let whole = lived_in().await;
+    each(whole.path(), search(whole.path()), look_at_projections);
+}
+
+#[tokio::test]
+async fn a_month_that_is_missing_or_that_no_entry_leads_to_is_found() {
+    let whole = lived_in().await;
+    let folder = whole.path().join("search");
+    let file = search(whole.path());
+    let path = whole.path().join(file.name().as_ref());
+    let other = folder.join("1999-12.db");
+    fs::copy(&path, &other).unwrap();
+    let seen = look_at_projections(whole.path(), &mut Again::new());
+    let told: Vec<String> = seen.findings.iter().map(ToString::to_string).collect();
+    assert_eq!(told, ["`search/1999-12.db`: no entry leads to this file"]);
+    fs::remove_file(&other).unwrap();
+    fs::remove_file(&path).unwrap();
+    let seen = look_at_projections(whole.path(), &mut Again::new());
+    let told: Vec<String> = seen.findings.iter().map(ToString::to_string).collect();
+    assert_eq!(told, [format!("`{}`: it is missing", file.name())]);
 }
 
 fn kept(folder: &Path) -> super::people::Kept {

@@ -17,11 +17,8 @@ const FILE: DataFile = DataFile::Views;
 /// Entries that are followed at a time.
 const READ_AT_ONCE: usize = 1_000;
 
-/// Tables of the index of words: they are compared by what the index finds, for their pages depend on how it was written.
-const WORDS: &str = "entry_words";
-
 /// What says how the file was closed, and nothing about entries.
-const SOUND: &str = "sound";
+pub(super) const SOUND: &str = "sound";
 
 /// Why projections could not be made again.
 pub(super) enum NotMade {
@@ -77,41 +74,24 @@ pub(super) fn made_again(
     Ok(projector)
 }
 
-/// Holds the projections `found` against those that were made again.
+/// Holds the projections `found` against those that were made again; how many rows those have.
 pub(super) fn inspect(
     found: &Connection,
     again: &Connection,
     seen: &mut Inspected,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<u64> {
     let mut rows = 0;
     for table in same::tables(again)? {
-        if !table.starts_with(WORDS) {
-            rows += same::inspect(
-                found,
-                again,
-                &same::Table::of(again, &table, SOUND)?,
-                &mut |row, what| {
-                    seen.add(FILE, table.clone(), row, what);
-                },
-            )?;
-        }
-    }
-    for db in [found, again] {
-        db.execute_batch(
-            "DROP TABLE IF EXISTS temp.word;
-            CREATE VIRTUAL TABLE temp.word USING fts5vocab(main, entry_words, instance)",
+        rows += same::inspect(
+            found,
+            again,
+            &same::Table::of(again, &table, &[SOUND])?,
+            &mut |row, what| {
+                seen.add(FILE, table.clone(), row, what);
+            },
         )?;
     }
-    rows += same::inspect(
-        found,
-        again,
-        &same::Table::of(again, "word", "")?,
-        &mut |row, what| {
-            seen.add(FILE, WORDS, row, what);
-        },
-    )?;
-    seen.projected = Some(rows);
-    Ok(())
+    Ok(rows)
 }
 
 /// The keys of one moment, which can't be changed.

@@ -1,6 +1,6 @@
 //! A copy of the log as it is at one moment, made while another process goes on writing it. The copy is one plain file, and says
 //! of itself that it is a copy: whoever serves it begins by asking what happened since.
-use super::{MIGRATIONS, SqliteLog};
+use super::{CACHE_KIB, MIGRATIONS, SqliteLog};
 use crate::{
     error::{Fault, OpenError},
     file,
@@ -24,7 +24,7 @@ impl SqliteLog {
         to: &Path,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<(), OpenError> {
-        let source = file::open_reading(from, MIGRATIONS)?;
+        let source = file::open_reading(from, MIGRATIONS, CACHE_KIB)?;
         file::private_new(to).map_err(|source| OpenError::File {
             file: to.to_owned(),
             source,
@@ -44,7 +44,7 @@ impl SqliteLog {
     /// # Errors
     /// [`OpenError`] if there is none or it can't be used.
     pub fn copied(file: &Path) -> Result<Option<u64>, OpenError> {
-        let db = file::open_reading(file, MIGRATIONS)?;
+        let db = file::open_reading(file, MIGRATIONS, CACHE_KIB)?;
         super::reader::copied(&db).map_err(|error| OpenError::Fault(Fault::new(file, error)))
     }
 }

@@ -23,6 +23,9 @@ const RESERVE_BYTES: u64 = 8 * 1024 * 1024;
 /// Connections that read the log at a time.
 const READERS: usize = 4;
 
+/// KiB of pages that each of them keeps.
+const CACHE_KIB: u32 = 8_192;
+
 pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/log/0001_log.sql"),
     include_str!("../../migrations/log/0002_copied.sql"),
@@ -70,7 +73,7 @@ impl SqliteLog {
         let lock = lock::WriterLock::take(&file.with_extension("lock"))?;
         let db = file::open_writing(file, &TUNING)?;
         expect_whole(&db, file)?;
-        let reader = Reader::new(Readers::open(file, MIGRATIONS, READERS)?);
+        let reader = Reader::new(Readers::open(file, MIGRATIONS, READERS, CACHE_KIB)?);
         let reserve = hold_reserve(&file.with_file_name("reserve.bin"), reserve_bytes)?;
         let checkpointer = Checkpointer::start(file::open_writing(file, &MOVING)?, file)?;
         let writer = Writer::new(db, file, checkpointer, lock, reserve);
@@ -83,7 +86,7 @@ impl SqliteLog {
     /// [`OpenError`] if there is none or it can't be used.
     pub fn read(file: &Path) -> Result<Arc<dyn LogReader>, OpenError> {
         Ok(Arc::new(Reader::new(Readers::open(
-            file, MIGRATIONS, READERS,
+            file, MIGRATIONS, READERS, CACHE_KIB,
         )?)))
     }
 }

@@ -48,19 +48,12 @@ impl About {
             (Some(_) | None, _) => None,
         };
         let holder = grant.as_ref().map(|terms| terms.holder.clone());
-        let is_use = matches!(
-            command,
-            Command::BeginUse { .. }
-                | Command::FinishUse { .. }
-                | Command::FinishUses { .. }
-                | Command::RecordActivity { .. }
-        );
         let person = step
             .recorded
             .record
             .person
             .clone()
-            .or(holder.filter(|_| is_use));
+            .or(holder.filter(|_| is_use(command)));
         Ok(Self {
             person,
             privilege: privilege(command, request.as_ref(), grant.as_ref()),
@@ -70,6 +63,17 @@ impl About {
             grant,
         })
     }
+}
+
+/// Whether a command tells of the use of a grant.
+pub(super) const fn is_use(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::BeginUse { .. }
+            | Command::FinishUse { .. }
+            | Command::FinishUses { .. }
+            | Command::RecordActivity { .. }
+    )
 }
 
 fn asked(command: &Command) -> Option<&Ask> {

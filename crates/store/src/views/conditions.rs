@@ -2,14 +2,14 @@
 use rusqlite::types::Value;
 
 /// What rows must fulfil, and the values asked for.
-pub(super) struct Conditions {
+pub(crate) struct Conditions {
     parts: Vec<&'static str>,
     values: Vec<Value>,
 }
 
 impl Conditions {
     /// Any row will do.
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             parts: Vec::new(),
             values: Vec::new(),
@@ -17,25 +17,25 @@ impl Conditions {
     }
 
     /// Rows must also fulfil this.
-    pub(super) fn must(&mut self, condition: &'static str) {
+    pub(crate) fn must(&mut self, condition: &'static str) {
         self.parts.push(condition);
     }
 
     /// Rows must also fulfil this, which has one `?`.
-    pub(super) fn also(&mut self, condition: &'static str, value: impl Into<Value>) {
+    pub(crate) fn also(&mut self, condition: &'static str, value: impl Into<Value>) {
         self.parts.push(condition);
         self.values.push(value.into());
     }
 
     /// As [`Self::also`], if there is a value.
-    pub(super) fn maybe(&mut self, condition: &'static str, value: Option<impl Into<Value>>) {
+    pub(crate) fn maybe(&mut self, condition: &'static str, value: Option<impl Into<Value>>) {
         if let Some(value) = value {
             self.also(condition, value);
         }
     }
 
     /// The text after `WHERE`.
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         if self.parts.is_empty() {
             return "TRUE".to_owned();
         }
@@ -43,12 +43,12 @@ impl Conditions {
     }
 
     /// The values, in the order of their `?`.
-    pub(super) fn values(&self) -> &[Value] {
+    pub(crate) fn values(&self) -> &[Value] {
         &self.values
     }
 }
 
 /// Numbers in SQLite are signed: what doesn't fit is no row's number.
-pub(super) fn signed(number: u64) -> i64 {
+pub(crate) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -1,41 +1,72 @@
 //! The line about each entry, and the words by which it is found.
 use super::{
-    about::About,
-    cell::{Cells, json},
+    about::{About, is_use},
     hour, person,
     projector::Step,
     sources::{privilege_title, target_title},
     summary,
 };
-use crate::error::RowError;
-use domain::{
-    command::Command,
-    event::Event,
-    ids::{GrantNumber, PersonId, PrivilegeId, RequestNumber, TargetId},
-    text::Text,
-    time::Timestamp,
+use crate::{
+    error::RowError,
+    search::{Index, Line},
 };
-use engine::{record::Outcome, views::EntryRow};
-use rusqlite::{Connection, params};
+use domain::{command::Command, event::Event, ids::PersonId, text::Text};
+use engine::record::Outcome;
+use rusqlite::params;
 use std::collections::BTreeSet;
 
-/// Adds the entry that was followed; its events are in the other tables already.
-pub(super) fn add(step: &Step<'_>) -> Result<(), RowError> {
+/// Follows the entry itself, whose events are in the other tables already; the line about it goes to `search`.
+pub(super) fn add(step: &Step<'_>, search: &mut Index) -> Result<(), RowError> {
     let about = About::of(step)?;
     let summary = summary::of(step, &about)?;
+    let words = words(step, &about)?;
     let outcome = outcome(step);
-    add_row(step, &about, outcome, &summary)?;
-    for target in &about.targets {
-        add_target(step.db, target, step.recorded.entry)?;
-    }
-    add_words(
-        step.db,
-        step.recorded.entry,
-        &summary,
-        &words(step, &about)?,
-    )?;
-    if outcome != "done" && asks_or_uses(&step.recorded.record.command) {
+    let recorded = step.recorded;
+    search.add(&Line {
+        entry: recorded.entry,
+        at: recorded.at,
+        kind: &recorded.kind,
+        stream: &recorded.stream,
+        person: about.person.as_ref(),
+        privilege: about.privilege.as_ref(),
+        targets: &about.targets,
+        request: about.request.as_ref().map(|request| request.number),
+        grant: about.grant.as_ref().map(|terms| terms.number),
+        ticket: about.ticket.as_deref(),
+        outcome,
+        summary,
+        words,
+        subjects: step.subjects.take(),
+    })?;
+    is_about(step, &about)?;
+    if outcome != "done" && asks_or_uses(&recorded.record.command) {
         hour::count_refused(step)?;
+    }
+    Ok(())
+}
+
+/// Notes which request and which grant the entry is about.
+fn is_about(step: &Step<'_>, about: &About) -> Result<(), RowError> {
+    let entry = step.recorded.entry;
+    if let Some(request) = &about.request {
+        step.db
+            .prepare_cached(
+                "INSERT INTO request_entry (request, entry)
+                VALUES (?1, ?2)",
+            )?
+            .execute(params![request.number.0, entry])?;
+    }
+    if let Some(terms) = about
+        .grant
+        .as_ref()
+        .filter(|_| !is_use(&step.recorded.record.command))
+    {
+        step.db
+            .prepare_cached(
+                "INSERT INTO grant_entry (grant_number, entry)
+                VALUES (?1, ?2)",
+            )?
+            .execute(params![terms.number.0, entry])?;
     }
     Ok(())
 }
@@ -133,84 +164,4 @@ fn texts(command: &Command) -> Vec<&Text> {
         | Command::PlaceLegalHold { .. }
         | Command::LiftLegalHold { .. } => Vec::new(),
     }
-}
-
-fn add_row(step: &Step<'_>, about: &About, outcome: &str, summary: &str) -> Result<(), RowError> {
-    let recorded = step.recorded;
-    step.db
-        .prepare_cached(
-            "INSERT INTO entry (
-                entry, at, kind, stream, person, privilege, targets, request, grant_number, ticket,
-                outcome, summary
-            )
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-        )?
-        .execute(params![
-            recorded.entry,
-            recorded.at.0,
-            recorded.kind,
-            recorded.stream,
-            about.person.as_ref().map(PersonId::as_str),
-            about.privilege.as_ref().map(PrivilegeId::as_str),
-            json("entry", &about.targets)?,
-            about.request.as_ref().map(|request| request.number.0),
-            about.grant.as_ref().map(|terms| terms.number.0),
-            about.ticket,
-            outcome,
-            summary
-        ])?;
-    Ok(())
-}
-
-fn add_target(db: &Connection, target: &TargetId, entry: u64) -> Result<(), RowError> {
-    db.prepare_cached(
-        "INSERT INTO entry_target (target, entry)
-        VALUES (?1, ?2)",
-    )?
-    .execute(params![target.as_str(), entry])?;
-    Ok(())
-}
-
-fn add_words(db: &Connection, entry: u64, summary: &str, words: &str) -> Result<(), RowError> {
-    db.prepare_cached(
-        "INSERT INTO entry_words (rowid, summary, words)
-        VALUES (?1, ?2, ?3)",
-    )?
-    .execute(params![entry, summary, words])?;
-    Ok(())
-}
-
-/// Columns of [`read`], in its order.
-pub(super) const COLUMNS: &str = "
-            entry.entry,
-            entry.at,
-            entry.kind,
-            entry.stream,
-            entry.person,
-            entry.privilege,
-            entry.targets,
-            entry.request,
-            entry.grant_number,
-            entry.outcome,
-            entry.summary";
-
-/// Reads a row with [`COLUMNS`].
-pub(super) fn read(row: &rusqlite::Row<'_>) -> Result<EntryRow, RowError> {
-    let cells = Cells {
-        table: "entry",
-        row,
-    };
-    Ok(EntryRow {
-        entry: cells.plain(0)?,
-        at: Timestamp(cells.plain(1)?),
-        kind: cells.plain(2)?,
-        stream: cells.plain(3)?,
-        person: cells.maybe_id(4)?,
-        privilege: cells.maybe_id(5)?,
-        targets: cells.json(6)?,
-        request: cells.plain::<Option<u64>>(7)?.map(RequestNumber),
-        grant: cells.plain::<Option<u64>>(8)?.map(GrantNumber),
-        outcome: cells.plain(9)?,
-        summary: cells.plain(10)?,
-    })
 }

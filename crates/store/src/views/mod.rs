@@ -13,12 +13,13 @@ mod read;
 mod read_grant;
 mod read_request;
 mod request;
-mod search;
 mod sources;
 mod summary;
 mod usage;
 
-pub(crate) use open::MIGRATIONS;
+pub(crate) use cell::Cells;
+pub(crate) use conditions::{Conditions, signed};
+pub(crate) use open::{MIGRATIONS, Trouble};
 pub use projector::SqliteProjector;
 pub use read::SqliteViews;
 

@@ -1,24 +1,37 @@
 //! The projector: follows entries in order and moves its position in the same transaction, so that following an entry twice,
 //! or stopping anywhere, changes nothing.
-use super::{entry, grant, open, person, request, sources::Sources, usage};
-use crate::error::{OpenError, RowError};
+use super::{
+    entry, grant,
+    open::{self, Opened},
+    person, request,
+    sources::Sources,
+    usage,
+};
+use crate::{
+    error::{OpenError, RowError},
+    followed,
+    search::Index,
+};
 use domain::{catalog::Catalog, event::Event, text::Text};
 use engine::{
     ports::{KeyStore, LogReader, Projector, ReadError},
     record::{Outcome, Recorded},
 };
+use ledger::digest::Digest;
 use rusqlite::Connection;
 use std::{
+    cell::RefCell,
     collections::BTreeMap,
     fmt,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-/// Keeps the projections in a file of SQLite.
+/// Keeps the projections in files of SQLite: one for what people and pages ask by name, and the search beside it.
 pub struct SqliteProjector {
     file: PathBuf,
     db: Connection,
+    search: Index,
     entries: u64,
     sources: Sources,
     /// What was wiped may still be read from the write-ahead file.
@@ -46,37 +59,34 @@ impl SqliteProjector {
         reader: Arc<dyn LogReader>,
         keys: Arc<dyn KeyStore>,
     ) -> Result<Self, OpenError> {
-        let (db, entries) = open::open(file, reader.as_ref())?;
-        db.set_prepared_statement_cache_capacity(128);
-        let sources = Sources {
-            log: reader,
-            keys,
-            catalogs: BTreeMap::new(),
-        };
-        Ok(Self {
-            file: file.to_owned(),
-            db,
-            entries,
-            sources,
-            leftovers: false,
-            sound: true,
-        })
+        let opened = open::open(file, reader.as_ref())?;
+        Ok(Self::on(opened, file.to_owned(), reader, keys))
     }
 
-    /// Empty projections in a file without a name, which is gone with them.
+    /// Empty projections in files without names, which are gone with them.
     ///
     /// # Errors
-    /// [`OpenError`] if there is no room for it.
+    /// [`OpenError`] if there is no room for them.
     pub(crate) fn unnamed(
         reader: Arc<dyn LogReader>,
         keys: Arc<dyn KeyStore>,
     ) -> Result<Self, OpenError> {
-        let db = open::unnamed()?;
-        db.set_prepared_statement_cache_capacity(128);
-        Ok(Self {
-            file: PathBuf::from(open::UNNAMED),
-            db,
-            entries: 0,
+        let opened = open::unnamed()?;
+        Ok(Self::on(opened, PathBuf::from(open::UNNAMED), reader, keys))
+    }
+
+    fn on(
+        opened: Opened,
+        file: PathBuf,
+        reader: Arc<dyn LogReader>,
+        keys: Arc<dyn KeyStore>,
+    ) -> Self {
+        opened.db.set_prepared_statement_cache_capacity(128);
+        Self {
+            file,
+            db: opened.db,
+            search: opened.search,
+            entries: opened.entries,
             sources: Sources {
                 log: reader,
                 keys,
@@ -84,15 +94,29 @@ impl SqliteProjector {
             },
             leftovers: false,
             sound: true,
-        })
+        }
     }
 
-    /// What it writes to.
+    /// The search beside it.
+    pub(crate) const fn search(&self) -> &Index {
+        &self.search
+    }
+
+    /// What it writes to, but for the search.
     pub(crate) fn connection(&self) -> &Connection {
         &self.db
     }
 
-    /// Whether this file tells words of somebody whom one of these entries reports as erased.
+    /// The leaf hash of the newest of `entries` entries; `None` if the log has fewer.
+    pub(crate) fn leaf_hash(&self, entries: u64) -> Result<Option<Digest>, ReadError> {
+        let log = self.sources.log.as_ref();
+        if log.head()?.tree.size < entries {
+            return Ok(None);
+        }
+        followed::leaf_hash(log, entries).map(Some)
+    }
+
+    /// Whether these files tell words of somebody whom one of these entries reports as erased.
     fn holds_words_of_the_erased(&self, entries: &[Recorded]) -> Result<bool, RowError> {
         let fresh = entries
             .iter()
@@ -104,7 +128,7 @@ impl SqliteProjector {
             WHERE worded.subject = ?1",
         )?;
         for subject in fresh.flat_map(|recorded| &recorded.record.erased) {
-            if statement.exists([subject])? {
+            if statement.exists([subject])? || self.search.is_ahead_with(subject) {
                 return Ok(true);
             }
         }
@@ -113,12 +137,15 @@ impl SqliteProjector {
 
     fn follow_all(&mut self, entries: &[Recorded]) -> Result<(), RowError> {
         if self.holds_words_of_the_erased(entries)? {
-            open::wipe(&mut self.db)?;
+            // in this order: after a crash in between, projections that are ahead of their search are made again
+            self.search.wipe()?;
+            followed::wipe(&mut self.db, open::MIGRATIONS)?;
             self.entries = 0;
             self.leftovers = true;
         }
         if self.leftovers {
-            self.leftovers = !open::drop_log(&self.db)?;
+            let dropped = self.search.drop_logs()?;
+            self.leftovers = !(followed::drop_log(&self.db)? && dropped);
         }
         let from = self.entries;
         if entries.first().is_none_or(|first| first.entry > from) {
@@ -135,18 +162,23 @@ impl SqliteProjector {
             }
             let catalog = self.sources.catalog(recorded.bundle)?;
             let catalog = catalog.as_deref();
-            follow(&Step {
+            let step = Step {
                 db: &transaction,
                 sources: &self.sources,
                 catalog,
                 recorded,
-            })?;
+                subjects: RefCell::default(),
+            };
+            follow(&step, &mut self.search)?;
             to += 1;
         }
         if to > from {
-            open::advance(&transaction, self.sources.log.as_ref(), from, to)?;
+            let log = self.sources.log.as_ref();
+            self.search.commit(log)?;
+            open::advance(&transaction, &followed::leaf_hash(log, to)?, from, to)?;
             transaction.commit()?;
             self.entries = to;
+            self.search.followed(to);
         }
         Ok(())
     }
@@ -159,7 +191,11 @@ impl Projector for SqliteProjector {
 
     fn project(&mut self, entries: &[Recorded]) -> Result<(), ReadError> {
         self.follow_all(entries).map_err(|error| {
+            // what was committed to the search is passed over when these entries come again
             self.sound = false;
+            if let Err(error) = self.search.abandon() {
+                tracing::warn!(%error, "the search could not go back to where it was");
+            }
             error.reading("the projections while following the log", &self.file)
         })
     }
@@ -167,9 +203,11 @@ impl Projector for SqliteProjector {
 
 impl Drop for SqliteProjector {
     fn drop(&mut self) {
-        if self.sound
-            && let Err(error) = open::set_sound(&self.db, true)
-        {
+        if !self.sound {
+            return;
+        }
+        let closed = self.search.close();
+        if let Err(error) = closed.and_then(|()| followed::set_sound(&self.db, true)) {
             tracing::warn!(%error, "the projections will be looked through at the next start");
         }
     }
@@ -182,6 +220,8 @@ pub(super) struct Step<'a> {
     /// The catalog in force at this entry.
     pub(super) catalog: Option<&'a Catalog>,
     pub(super) recorded: &'a Recorded,
+    /// Whose words it brought.
+    pub(super) subjects: RefCell<Vec<String>>,
 }
 
 impl Step<'_> {
@@ -197,6 +237,7 @@ impl Step<'_> {
                 ON CONFLICT (subject) DO NOTHING",
             )?
             .execute([subject])?;
+        self.subjects.borrow_mut().push(subject.to_owned());
         Ok(Some(words))
     }
 
@@ -209,12 +250,12 @@ impl Step<'_> {
     }
 }
 
-fn follow(step: &Step<'_>) -> Result<(), RowError> {
+fn follow(step: &Step<'_>, search: &mut Index) -> Result<(), RowError> {
     for event in step.events() {
         apply(step, event)?;
     }
     // the line about the entry speaks of what its events made
-    entry::add(step)
+    entry::add(step, search)
 }
 
 #[expect(

@@ -1,8 +1,9 @@
 //! The read side. Each question is answered from one state of the file, also where it takes several statements.
-use super::{hour, open, person, read_grant, read_request, search};
+use super::{hour, open, person, read_grant, read_request};
 use crate::{
     error::{OpenError, RowError},
     file::Readers,
+    search::{self, SearchFiles},
 };
 use domain::{
     grant::EndReason,
@@ -22,10 +23,14 @@ use std::path::Path;
 /// Connections that read projections at a time.
 const READERS: usize = 4;
 
+/// KiB of pages that each of them keeps.
+const CACHE_KIB: u32 = 8_192;
+
 /// Reads the projections that [`crate::SqliteProjector`] writes.
 #[derive(Debug)]
 pub struct SqliteViews {
     readers: Readers,
+    search: SearchFiles,
 }
 
 impl SqliteViews {
@@ -35,7 +40,8 @@ impl SqliteViews {
     /// [`OpenError`] if there are none or they can't be used.
     pub fn open(file: &Path) -> Result<Self, OpenError> {
         Ok(Self {
-            readers: Readers::open(file, open::MIGRATIONS, READERS)?,
+            readers: Readers::open(file, open::MIGRATIONS, READERS, CACHE_KIB)?,
+            search: SearchFiles::new(&open::search_folder(file)),
         })
     }
 
@@ -87,15 +93,15 @@ impl Views for SqliteViews {
     }
 
     fn entries(&self, query: &EvidenceQuery, page: Page) -> Result<Paged<EntryRow>, ReadError> {
-        self.ask("entries", |db| search::entries(db, query, page))
+        search::entries(&self.search, query, page)
     }
 
-    fn count(&self, query: &EvidenceQuery) -> Result<u64, ReadError> {
-        self.ask("how many entries there are", |db| search::count(db, query))
+    fn count(&self, query: &EvidenceQuery, most: u64) -> Result<u64, ReadError> {
+        search::count(&self.search, query, most)
     }
 
     fn entry(&self, entry: u64) -> Result<Option<EntryRow>, ReadError> {
-        self.ask("an entry", |db| search::entry(db, entry))
+        search::entry(&self.search, entry)
     }
 
     fn hours(&self, from: Timestamp, to: Timestamp) -> Result<Vec<HourRow>, ReadError> {

@@ -2,9 +2,11 @@
 use super::{
     cell::{Cells, word},
     conditions::{Conditions, signed},
+};
+use crate::{
+    error::RowError,
     search::{ROWS_MAX, paged},
 };
-use crate::error::RowError;
 use domain::{
     grant::{EndReason, GrantTerms, Usage},
     ids::{GrantId, GrantNumber, RequestNumber},
@@ -156,11 +158,10 @@ fn read_backs(db: &Connection, number: GrantNumber) -> Result<BTreeMap<String, S
 fn entries(db: &Connection, number: GrantNumber) -> Result<Vec<u64>, RowError> {
     let mut statement = db.prepare_cached(
         "SELECT
-            entry.entry
-        FROM entry
-        WHERE entry.grant_number = ?1
-            AND entry.kind NOT IN ('begin-use', 'finish-use', 'finish-uses', 'record-activity')
-        ORDER BY entry.entry",
+            grant_entry.entry
+        FROM grant_entry
+        WHERE grant_entry.grant_number = ?1
+        ORDER BY grant_entry.entry",
     )?;
     let entries = statement.query_map([number.0], |row| row.get(0))?;
     Ok(entries.collect::<Result<_, _>>()?)

@@ -2,9 +2,11 @@
 use super::{
     cell::Cells,
     conditions::{Conditions, signed},
+};
+use crate::{
+    error::RowError,
     search::{ROWS_MAX, paged},
 };
-use crate::error::RowError;
 use domain::{
     ids::{GrantNumber, RequestNumber},
     time::{Seconds, Timestamp},
@@ -201,10 +203,10 @@ fn conversation(db: &Connection, number: RequestNumber) -> Result<Vec<TurnRow>, 
 fn entries(db: &Connection, number: RequestNumber) -> Result<Vec<u64>, RowError> {
     let mut statement = db.prepare_cached(
         "SELECT
-            entry.entry
-        FROM entry
-        WHERE entry.request = ?1
-        ORDER BY entry.entry",
+            request_entry.entry
+        FROM request_entry
+        WHERE request_entry.request = ?1
+        ORDER BY request_entry.entry",
     )?;
     let entries = statement.query_map([number.0], |row| row.get(0))?;
     Ok(entries.collect::<Result<_, _>>()?)

@@ -61,6 +61,9 @@ pub(crate) struct EntryLine {
 
 const ROWS: usize = 50;
 
+/// Entries that are counted; whether there are more is said.
+const COUNTED: u64 = 1_000;
+
 /// The request and grant that an entry is about.
 pub(crate) fn links(row: &EntryRow) -> Vec<Choice> {
     let request = row
@@ -174,7 +177,9 @@ fn fill(portal: &Portal, names: &Names, page: &mut EvidencePage) -> Result<(), T
     let paged = views
         .entries(&query, part)
         .map_err(|error| portal.unread(&error))?;
-    let count = views.count(&query).map_err(|error| portal.unread(&error))?;
+    let count = views
+        .count(&query, COUNTED + 1)
+        .map_err(|error| portal.unread(&error))?;
     let line = |row: &EntryRow| EntryLine {
         entry: row.entry,
         when: words::when_exactly(row.at, &portal.app.zone),
@@ -184,7 +189,11 @@ fn fill(portal: &Portal, names: &Names, page: &mut EvidencePage) -> Result<(), T
         outcome: outcome(row),
     };
     page.rows = paged.rows.iter().map(line).collect();
-    page.found = format!("{} found.", words::count(count, "entry", "entries"));
+    page.found = if count > COUNTED {
+        format!("More than {} entries found.", words::grouped(COUNTED))
+    } else {
+        format!("{} found.", words::count(count, "entry", "entries"))
+    };
     page.next = paged
         .next
         .map(|before| format!("/evidence?{}&cursor={}", page.address, cursor(before)));

@@ -10,9 +10,14 @@ use std::fs;
 
 /// Whether `needle` is in a file of the folder.
 fn found(office: &Office, needle: &str) -> bool {
-    let files = fs::read_dir(office.folder.path()).unwrap();
+    let folders = ["", "search"].map(|folder| office.folder.path().join(folder));
+    let files = folders
+        .iter()
+        .flat_map(|folder| fs::read_dir(folder).unwrap());
     files
-        .map(|file| fs::read(file.unwrap().path()).unwrap())
+        .map(|file| file.unwrap().path())
+        .filter(|path| path.is_file())
+        .map(|path| fs::read(path).unwrap())
         .any(|bytes| {
             bytes
                 .windows(needle.len())
@@ -52,7 +57,10 @@ async fn an_erased_persons_words_leave_every_file_and_everything_else_stays() {
         words: Some("other one".to_owned()),
         ..EvidenceQuery::default()
     };
-    assert_eq!(office.views.count(&other).unwrap(), 1);
-    let all = office.views.count(&EvidenceQuery::default()).unwrap();
+    assert_eq!(office.views.count(&other, 1_000).unwrap(), 1);
+    let all = office
+        .views
+        .count(&EvidenceQuery::default(), 1_000)
+        .unwrap();
     assert_eq!(all, before + 2);
 }

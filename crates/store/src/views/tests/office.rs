@@ -246,7 +246,7 @@ impl Office {
             ..EvidenceQuery::default()
         };
         let waited = tokio::time::timeout(Duration::from_secs(20), async {
-            while self.views.count(&query).unwrap() == 0 {
+            while self.views.count(&query, 1).unwrap() == 0 {
                 tokio::task::yield_now().await;
             }
         });

@@ -24,7 +24,7 @@ use rusqlite::{Connection, types::Value};
 use std::{
     fs,
     io::{Seek, SeekFrom, Write},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 use tempfile::TempDir;
@@ -258,19 +258,40 @@ pub(super) fn recorded(log: &dyn LogReader) -> Vec<Recorded> {
         .collect()
 }
 
-/// Everything in the file, in words: the index by its terms, for its pages depend on how it was written.
+/// The files of the search that belong to the projections at `file`, oldest first.
+pub(super) fn months(file: &Path) -> Vec<PathBuf> {
+    let folder = file.with_file_name("search");
+    let months = crate::search::months(&folder).unwrap();
+    months
+        .iter()
+        .map(|month| folder.join(month.file()))
+        .collect()
+}
+
+/// Everything in the projections, in words: the index by its terms, for its pages depend on how it was written.
 fn dump(file: &Path) -> Vec<String> {
-    let db = Connection::open(file).unwrap();
-    db.execute_batch("CREATE VIRTUAL TABLE temp.term USING fts5vocab(main, entry_words, instance)")
+    let mut all = tables(&Connection::open(file).unwrap());
+    for month in months(file) {
+        let db = Connection::open(&month).unwrap();
+        db.execute_batch(
+            "CREATE VIRTUAL TABLE temp.term USING fts5vocab(main, entry_words, instance)",
+        )
         .unwrap();
+        all.push(month.file_name().unwrap().display().to_string());
+        all.extend(tables(&db));
+        all.extend(rows(&db, "term"));
+    }
+    all
+}
+
+fn tables(db: &Connection) -> Vec<String> {
     let tables = "SELECT name FROM sqlite_master
         WHERE type = 'table' AND name NOT LIKE 'entry_words%'
         ORDER BY name";
     let mut statement = db.prepare(tables).unwrap();
     let names = statement.query_map([], |row| row.get(0)).unwrap();
-    let mut names: Vec<String> = names.map(Result::unwrap).collect();
-    names.push("term".to_owned());
-    names.iter().flat_map(|table| rows(&db, table)).collect()
+    let names: Vec<String> = names.map(Result::unwrap).collect();
+    names.iter().flat_map(|table| rows(db, table)).collect()
 }
 
 fn rows(db: &Connection, table: &str) -> Vec<String> {
@@ -331,12 +352,12 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let ports = runtime.block_on(live(&choices));
         let folder = TempDir::new().unwrap();
-        let (one, other) = (folder.path().join("one.db"), folder.path().join("other.db"));
+        let (one, other) = (folder.path().join("one.db"), beside(&folder, "other"));
         at_once(&ports, &one);
         in_parts(&ports, &other, &parts);
         prop_assert_eq!(dump(&one), dump(&other));
         let views = SqliteViews::open(&one).unwrap();
-        prop_assert_eq!(views.count(&EvidenceQuery::default()).unwrap(), ports.log.head().unwrap().tree.size);
+        prop_assert_eq!(views.count(&EvidenceQuery::default(), u64::MAX).unwrap(), ports.log.head().unwrap().tree.size);
         agrees(&views, &ports, &runtime);
     }
 }
@@ -387,6 +408,13 @@ fn agrees(views: &SqliteViews, ports: &WorldPorts, runtime: &tokio::runtime::Run
     }
 }
 
+/// Where other projections of the same log may lie.
+fn beside(folder: &TempDir, name: &str) -> PathBuf {
+    let beside = folder.path().join(name);
+    fs::create_dir(&beside).unwrap();
+    beside.join("views.db")
+}
+
 /// A world with a few entries, projected into `views.db` of a folder.
 fn projected() -> (WorldPorts, TempDir) {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -421,7 +449,7 @@ fn what_was_followed_is_not_followed_again() {
 #[test]
 fn a_gap_is_an_error_and_changes_nothing() {
     let (ports, folder) = projected();
-    let file = folder.path().join("other.db");
+    let file = beside(&folder, "other");
     let mut projector = open(&ports, &file);
     let entries = recorded(&ports.log);
     projector.project(&entries[..3]).unwrap();
@@ -430,7 +458,7 @@ fn a_gap_is_an_error_and_changes_nothing() {
         .unwrap_err();
     assert_eq!(
         chain(&error).replace(&folder.path().display().to_string(), "DATA"),
-        "could not read the projections while following the log: table `position` of `DATA/other.db` holds a row that can't be: entry 4 was to be followed, and 5 came"
+        "could not read the projections while following the log: table `position` of `DATA/other/views.db` holds a row that can't be: entry 4 was to be followed, and 5 came"
     );
     assert_eq!(projector.projected(), 3);
     projector.project(&entries).unwrap();
@@ -503,10 +531,15 @@ fn an_erased_person_is_forgotten_by_making_the_projections_anew() {
         words: Some("words".to_owned()),
         ..EvidenceQuery::default()
     };
-    let found = |file: &Path| SqliteViews::open(file).unwrap().count(&query).unwrap();
+    let found = |file: &Path| {
+        SqliteViews::open(file)
+            .unwrap()
+            .count(&query, 1_000)
+            .unwrap()
+    };
     assert_eq!(found(&file), 3);
     ports.keys.erase("ada", fixture::NOW).unwrap();
-    let again = folder.path().join("again.db");
+    let again = beside(&folder, "again");
     at_once(&ports, &again);
     assert_eq!(found(&again), 1);
 }
@@ -526,7 +559,7 @@ fn a_body_that_is_missing_though_its_person_is_not_erased_is_an_error() {
         log: testkit::MemoryLog::of(stored),
         ..ports
     };
-    let mut projector = open(&ports, &folder.path().join("other.db"));
+    let mut projector = open(&ports, &beside(&folder, "other"));
     let told = chain(&projector.project(&entries).unwrap_err());
     assert!(
         told.contains(&format!("the body `{lost}` of entry ")),
