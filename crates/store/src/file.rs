@@ -27,7 +27,7 @@ pub(crate) struct Tuning {
 
 /// Opens `file` for writing, makes it if there is none, and brings it to the newest layout.
 pub(crate) fn open_writing(file: &Path, tuning: &Tuning) -> Result<Connection, OpenError> {
-    private(file).map_err(|source| OpenError::File {
+    made(file).map_err(|source| OpenError::File {
         file: file.to_owned(),
         source,
     })?;
@@ -92,7 +92,17 @@ pub(crate) fn private_folder(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes `file` if there is none, for its owner only; what SQLite lays beside it gets the same rights.
+/// Makes the database `file` if there is none, for its owner only; what SQLite lays beside it gets the same rights. One that is
+/// there is not opened here: closing any descriptor of a file gives back every lock that this process holds on it (POSIX), and
+/// another program would then think that nobody uses the database, and remove the write-ahead file that commits go to.
+fn made(file: &Path) -> io::Result<()> {
+    match private_new(file) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made.map(drop),
+    }
+}
+
+/// Opens `file`, and makes it if there is none, for its owner only. Not for databases: see [`made`].
 pub(crate) fn private(file: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
