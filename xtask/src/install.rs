@@ -8,6 +8,7 @@ use std::{fs, path::PathBuf, process::Command};
 const NODE: &[&str] = &["nodejs", "npm"];
 const PYTHON: &[&str] = &["python3", "python3-venv"];
 const POSTGRES: &[&str] = &["postgresql-15", "postgresql-15-pgaudit"];
+const RSYSLOG: &[&str] = &["rsyslog", "rsyslog-gnutls"];
 const GO: &[&str] = &["golang-1.19-go", "golang-golang-x-mod-dev"];
 const MUTANTS: &str = "27.1.0";
 const CHROMIUM: &[&str] = &["chromium", "fonts-liberation"];
@@ -24,6 +25,19 @@ pub(crate) fn postgres() -> Result<PathBuf> {
         "the tests of temporary database roles talk to a real server and read its audit log",
     )?;
     Ok(PathBuf::from("/usr/lib/postgresql/15/bin"))
+}
+
+/// Debian's rsyslog with TLS.
+///
+/// Only the program is used: the tests start it with configurations of their own.
+///
+/// # Errors
+/// When the packages can't be installed.
+pub(crate) fn rsyslog() -> Result<()> {
+    apt(
+        RSYSLOG,
+        "the heads of the log are told to a real collector of a SIEM",
+    )
 }
 
 /// Node-RED; answers with its start script.

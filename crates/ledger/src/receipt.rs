@@ -1,7 +1,8 @@
 //! A receipt: whatever carries a signed head of the log out of its keeper's hands. Given to requester, approver and SIEM at the
 //! time, it finds a log whose end was cut or that was rewritten, even when the real key signed the shorter or other log.
 //!
-//! A `.tlog-proof` file is one, and so is a bare checkpoint.
+//! A `.tlog-proof` file is one, and so is a bare checkpoint, or a text whose last line ends with a JSON object that has one: the last
+//! line of an export of entries, and what a SIEM keeps of a message.
 
 use crate::checkpoint::{Checkpoint, CheckpointError, VerifierKey};
 use crate::export::{Fault, Files, check_continues};
@@ -34,7 +35,9 @@ impl Receipt {
     /// Another form, another key, or an entry that isn't under that head.
     pub fn open(text: &str, key: &VerifierKey) -> Result<Self, ReceiptError> {
         if !text.starts_with("c2sp.org/tlog-proof") {
-            let checkpoint = key.open(text).map_err(ReceiptError::Checkpoint)?;
+            let in_json = in_json(text);
+            let note = in_json.as_deref().unwrap_or(text);
+            let checkpoint = key.open(note).map_err(ReceiptError::Checkpoint)?;
             return Ok(Self {
                 checkpoint,
                 entry: None,
@@ -55,6 +58,17 @@ impl Receipt {
     /// [`Fault::Shortened`] if its end was cut, [`Fault::Forked`] if it was rewritten, or what can't be read.
     pub fn check<F: Files + ?Sized>(&self, files: &F, size: u64) -> Result<(), Fault> {
         check_continues(files, size, &self.checkpoint)
+    }
+}
+
+/// The member `checkpoint` of the JSON object with which the last line ends.
+fn in_json(text: &str) -> Option<String> {
+    let line = text.lines().rev().find(|line| !line.trim().is_empty())?;
+    let (start, _) = line.match_indices('{').next()?;
+    let mut object: serde_json::Value = serde_json::from_str(line.get(start..)?).ok()?;
+    match object.get_mut("checkpoint")?.take() {
+        serde_json::Value::String(checkpoint) => Some(checkpoint),
+        _ => None,
     }
 }
 
@@ -125,6 +139,31 @@ mod tests {
                 "holds"
             };
             assert_eq!(check(&text, &signed(&others)), expected, "{changed}");
+        }
+    }
+
+    #[test]
+    fn a_head_is_found_in_the_line_of_json_that_somebody_kept() {
+        let all = entries(9);
+        let head = signer(1).sign(&log_files(&all[..5]).1);
+        let json = json!({ "event": "log-head", "checkpoint": head });
+        let lines = [
+            json.to_string(),
+            format!("{}\n{json}\n\n", json!({ "entry": 1 })),
+            format!("Nov 24 03:17:24 remit.example remit[7]: {json}\n"),
+        ];
+        for line in lines {
+            assert_eq!(check(&line, &signed(&all)), "holds", "{line}");
+            let cut = check(&line, &signed(&all[..4]));
+            assert!(cut.ends_with("its end is lost"), "{cut}");
+        }
+        for line in [
+            "{}",
+            "{\"checkpoint\":7}",
+            "{",
+            "x {\"checkpoint\":\"x\"} y",
+        ] {
+            assert!(Receipt::open(line, &key()).is_err(), "{line}");
         }
     }
 

@@ -52,6 +52,8 @@ pub(crate) struct Config {
     pub(crate) witness_quorum: Option<usize>,
     /// Seconds after which too few are an alarm; 300 if left out.
     pub(crate) witness_alarm_after: Option<u32>,
+    /// The SIEM that is told the log's heads.
+    pub(crate) siem: Option<SiemTable>,
     /// SHA-256 of tokens that may read the log.
     #[serde(default)]
     pub(crate) read_tokens: Vec<String>,
@@ -112,6 +114,22 @@ pub(crate) struct WitnessTable {
     pub(crate) url: String,
     /// Its verifier key, as `remit witness key` printed it.
     pub(crate) vkey: String,
+}
+
+/// A collector of a SIEM.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct SiemTable {
+    /// Where it takes syslog, such as `tls://siem.example:6514`.
+    pub(crate) syslog: String,
+    /// PEM file with the authorities of its certificate; the system's if left out.
+    pub(crate) authorities: Option<PathBuf>,
+    /// PEM file with the certificate that is shown to it.
+    pub(crate) certificate: Option<PathBuf>,
+    /// PEM file with the key of that certificate.
+    pub(crate) key: Option<PathBuf>,
+    /// Seconds between two heads; 60 if left out.
+    pub(crate) heads_every: Option<u32>,
 }
 
 /// A PostgreSQL platform.
@@ -211,6 +229,10 @@ impl Config {
                 .values_mut()
                 .filter_map(|platform| platform.credential_file.as_mut()),
         );
+        if let Some(siem) = &mut self.siem {
+            let files = [&mut siem.authorities, &mut siem.certificate, &mut siem.key];
+            paths.extend(files.into_iter().flatten());
+        }
         for postgres in self.postgres.values_mut() {
             paths.push(&mut postgres.connection_file);
             paths.extend(postgres.audit_logs.as_mut());

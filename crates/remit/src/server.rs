@@ -6,6 +6,7 @@ use crate::{
     hooks,
     listen::Answering,
     ports::{MachineClock, MachineRandom},
+    siem::{self, Collector},
     witnessing::{self, Asked, Asking},
 };
 use anyhow::{Context, Result};
@@ -60,6 +61,8 @@ pub(crate) struct Plan {
     pub(crate) followed: Vec<activity::Followed>,
     /// The log's witnesses, if it has any.
     pub(crate) witnesses: Option<Asked>,
+    /// The SIEM that is told the log's heads, if there is one.
+    pub(crate) siem: Option<Collector>,
 }
 
 /// A server that runs.
@@ -184,6 +187,7 @@ impl Server {
         let portal = web::router(app).merge(hooks::router(engine.clone(), plan.hooks));
         let followers = TaskTracker::new();
         asking.map(|asking: Asking| followers.spawn(asking.run(stop.clone())));
+        siem::tell(plan.siem, &engine, witnesses.as_ref(), &followers, &stop)?;
         for followed in plan.followed {
             followers.spawn(activity::follow(engine.clone(), followed, stop.clone()));
         }
@@ -272,6 +276,7 @@ pub(crate) fn plan(config: &Config) -> Result<Plan> {
             config.witness_quorum,
             config.witness_alarm_after,
         )?,
+        siem: config.siem.as_ref().map(Collector::read).transpose()?,
         data,
     })
 }

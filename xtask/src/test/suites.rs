@@ -50,8 +50,12 @@ pub(super) const SUITES: &[Suite] = &[
     },
     Suite {
         name: "real",
-        shows: "a real PostgreSQL and a real Node-RED, governed",
-        needs: || install::postgres().and(install::node_red()).map(drop),
+        shows: "a real PostgreSQL and a real Node-RED, governed; real witnesses and a real collector of a SIEM, told",
+        needs: || {
+            install::postgres()?;
+            install::rsyslog()?;
+            install::node_red().map(drop)
+        },
         run: || tests_on_real_platforms("real_*", &|_| {}),
     },
     Suite {

@@ -113,6 +113,7 @@ impl Demo {
             hooks: hooks::Hooks::new(Arc::new(NodeRedTokens::new(*data.node_red_key(&random)?))),
             followed: Vec::new(),
             witnesses: None,
+            siem: None,
             data,
         })?;
         directory::read(PEOPLE, "the demo's people")?

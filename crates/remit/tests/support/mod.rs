@@ -289,6 +289,14 @@ impl Home {
         }
     }
 
+    /// What the running server says of a metric without labels; `None` if it says nothing.
+    pub async fn metric(&self, name: &str) -> Option<f64> {
+        let address = format!("http://127.0.0.1:{}/metrics", self.admin_port);
+        let text = reqwest::get(address).await.ok()?.text().await.ok()?;
+        text.lines()
+            .find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
+    }
+
     /// Every entry of the log that [`Self::prove`] exported, as it is hashed.
     pub fn exported(&self) -> Vec<Value> {
         let mut entries = Vec::new();

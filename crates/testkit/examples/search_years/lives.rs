@@ -26,7 +26,7 @@ pub(crate) const TICKETS: u64 = 50_000;
 const PURPOSES: usize = 2_000;
 
 /// Uses of one grant that are allowed.
-const USES: usize = 8;
+const USES: usize = 4;
 
 /// The span of all entries.
 const YEARS_MS: i64 = 2 * 365 * 86_400_000;
