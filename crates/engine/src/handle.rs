@@ -13,7 +13,7 @@ use crate::{
 };
 use domain::{
     actor::Actor,
-    command::Given,
+    command::{DirectoryChange, Given},
     event::Event,
     ids::{CredentialId, PersonId, PlatformId},
     precheck::Precheck,
@@ -300,6 +300,12 @@ impl Engine {
     pub fn explain(&self, policies: &[String]) -> Vec<policy::Reason> {
         let published = self.shared.published();
         published.rules.explain(published.state.bundle, policies)
+    }
+
+    /// Holds changes of the directory against the bundle in force and the people on record; records nothing.
+    pub fn judge(&self, changes: &[DirectoryChange]) -> policy::Judged {
+        let published = self.shared.published();
+        published.rules.judge(&published.state, changes)
     }
 
     /// The projections.

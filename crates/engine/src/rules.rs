@@ -4,7 +4,7 @@ use crate::record::{Outcome, Refusal};
 use domain::{
     actor::{Actor, Context, Seed},
     catalog::Catalog,
-    command::{Command, Given},
+    command::{Command, DirectoryChange, Given},
     decide,
     event::Event,
     ids::{Digest, PersonId},
@@ -15,7 +15,7 @@ use domain::{
     verdict::Verdict,
 };
 use policy::{
-    Evaluator, Reason,
+    Evaluator, Judged, Reason, Vocabulary,
     bundle::{Bundle, unpack},
 };
 use std::{
@@ -77,6 +77,7 @@ impl Stock {
 pub(crate) struct Known {
     bundle: Digest,
     catalog: Arc<Catalog>,
+    vocabulary: Vocabulary,
     evaluator: Evaluator,
 }
 
@@ -89,6 +90,7 @@ impl Known {
         Ok(Self {
             bundle: bundle.digest,
             catalog: Arc::clone(&bundle.catalog),
+            vocabulary: Vocabulary::of(&bundle),
             evaluator: Evaluator::new(&bundle),
         })
     }
@@ -98,6 +100,7 @@ impl Known {
         Self {
             bundle: self.bundle,
             catalog: Arc::clone(&self.catalog),
+            vocabulary: self.vocabulary.clone(),
             evaluator: self.evaluator.anew(),
         }
     }
@@ -163,6 +166,15 @@ impl Rules {
         in_force
             .and_then(|bundle| self.known.get(&bundle))
             .map(|known| known.evaluator.explain(policies))
+            .unwrap_or_default()
+    }
+
+    /// Holds changes of the directory against the bundle in force; without one, nothing is said.
+    pub(crate) fn judge(&self, state: &State, changes: &[DirectoryChange]) -> Judged {
+        state
+            .bundle
+            .and_then(|bundle| self.known.get(&bundle))
+            .map(|known| known.vocabulary.judge(&state.directory, changes))
             .unwrap_or_default()
     }
 

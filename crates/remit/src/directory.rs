@@ -1,5 +1,6 @@
 //! `remit directory import`: people, accounts, groups and delegations from a TOML file, until identity providers feed them. The
-//! whole file is read before anything is changed; then each change is one event, and what is already so is left alone.
+//! whole file is read and held against the bundle in force before anything is changed; then each change is one event, and what is
+//! already so is left alone.
 use anyhow::{Context, Result, bail};
 use domain::{
     actor::Actor,
@@ -8,7 +9,7 @@ use domain::{
     ids::{AccountId, DelegationId, DutyId, GroupId, JobRole, LessonId, PersonId, TeamId},
     time::Timestamp,
 };
-use engine::{Answer, Engine, Submission};
+use engine::{Answer, Engine, Submission, body::clean};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -77,12 +78,20 @@ struct DelegationIn {
 }
 
 /// What an import did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Imported {
     /// Facts put on record.
     pub(crate) changed: u64,
     /// Facts that were already so.
     pub(crate) unchanged: u64,
+    /// Words of the file that nothing in the bundle asks for: perhaps misspelt.
+    pub(crate) unheard_of: Vec<String>,
+}
+
+/// What a file says, as facts.
+struct Facts {
+    people: Vec<(Person, String, Option<String>)>,
+    others: Vec<DirectoryChange>,
 }
 
 /// Reads a file; `name` is for messages.
@@ -97,8 +106,14 @@ impl File {
     /// Puts everything in the file on record. People and groups that the file doesn't name stay as they are.
     ///
     /// # Errors
-    /// If a fact can't be recorded; those before it are, and importing the same file again goes on from there.
+    /// If anything in the file can't be so, and then nothing is changed. If a fact can't be recorded; those before it are, and
+    /// importing the same file again goes on from there.
     pub(crate) async fn import(self, engine: &Engine) -> Result<Imported> {
+        let facts = self.facts()?;
+        let mut done = Imported {
+            unheard_of: facts.judged(engine)?,
+            ..Imported::default()
+        };
         // names are read from projections, which a power cut leaves further behind the log
         if let Some(newest) = engine.health().entries.checked_sub(1) {
             engine.settled(newest).await;
@@ -111,52 +126,78 @@ impl File {
             .into_iter()
             .map(|row| (row.id, (row.name, row.mail)))
             .collect();
-        let mut done = Imported::default();
-        let people = self
-            .person
-            .into_iter()
-            .map(|(id, person)| person.read(id))
-            .collect::<Result<Vec<_>>>()?;
-        let delegations = self
-            .delegation
-            .into_iter()
-            .map(|(id, delegation)| delegation.read(id))
-            .collect::<Result<Vec<_>>>()?;
-        for person in people {
+        for person in facts.people {
             import_person(engine, &names, person, &mut done).await?;
         }
-        for (id, account) in self.account {
-            let account = Account {
-                id,
-                person: account.person,
-            };
-            let same =
-                |directory: &Directory| directory.accounts.get(&account.id) == Some(&account);
-            put_new(
-                engine,
-                engine.read(|state| same(&state.directory)),
-                DirectoryChange::Account(account),
-                &mut done,
-            )
-            .await?;
-        }
-        for (id, group) in self.group {
-            let group = group.read(id);
-            let same = engine.read(|state| state.directory.groups.get(&group.id) == Some(&group));
-            put_new(engine, same, DirectoryChange::Group(group), &mut done).await?;
-        }
-        for delegation in delegations {
-            let same = engine
-                .read(|state| state.directory.delegations.get(&delegation.id) == Some(&delegation));
-            put_new(
-                engine,
-                same,
-                DirectoryChange::Delegation(delegation),
-                &mut done,
-            )
-            .await?;
+        for change in facts.others {
+            if engine.read(|state| is_so(&state.directory, &change)) {
+                done.unchanged += 1;
+            } else {
+                put(engine, change, Vec::new(), &mut done).await?;
+            }
         }
         Ok(done)
+    }
+
+    fn facts(self) -> Result<Facts> {
+        let people = self.person.into_iter();
+        let people = people
+            .map(|(id, person)| person.read(id))
+            .collect::<Result<_>>()?;
+        let accounts = self.account.into_iter().map(|(id, account)| {
+            let person = account.person;
+            DirectoryChange::Account(Account { id, person })
+        });
+        let groups = self.group.into_iter();
+        let mut others: Vec<DirectoryChange> = accounts
+            .chain(groups.map(|(id, group)| DirectoryChange::Group(group.read(id))))
+            .collect();
+        for (id, delegation) in self.delegation {
+            others.push(DirectoryChange::Delegation(delegation.read(id)?));
+        }
+        Ok(Facts { people, others })
+    }
+}
+
+impl Facts {
+    /// The words that the bundle in force has no use for.
+    fn judged(&self, engine: &Engine) -> Result<Vec<String>> {
+        let fact = |(person, ..): &(Person, String, Option<String>)| DirectoryChange::Person {
+            person: person.clone(),
+            name: None,
+            mail: None,
+        };
+        let changes: Vec<DirectoryChange> = self
+            .people
+            .iter()
+            .map(fact)
+            .chain(self.others.iter().cloned())
+            .collect();
+        let judged = engine.judge(&changes);
+        let wrong = [judged.mistakes, judged.missing].concat();
+        if wrong.is_empty() {
+            return Ok(judged.unheard_of);
+        }
+        bail!(
+            "nothing was changed, for this can't be so:\n  {}",
+            wrong.join("\n  ")
+        )
+    }
+}
+
+fn is_so(directory: &Directory, change: &DirectoryChange) -> bool {
+    match change {
+        DirectoryChange::Account(account) => directory.accounts.get(&account.id) == Some(account),
+        DirectoryChange::Group(group) => directory.groups.get(&group.id) == Some(group),
+        DirectoryChange::Delegation(delegation) => {
+            directory.delegations.get(&delegation.id) == Some(delegation)
+        }
+        // names are bodies, and a file removes nothing
+        DirectoryChange::Person { .. }
+        | DirectoryChange::PersonRemoved(_)
+        | DirectoryChange::AccountRemoved(_)
+        | DirectoryChange::GroupRemoved(_)
+        | DirectoryChange::DelegationRemoved(_) => false,
     }
 }
 
@@ -197,19 +238,6 @@ async fn import_person(
     .await
 }
 
-async fn put_new(
-    engine: &Engine,
-    same: bool,
-    change: DirectoryChange,
-    done: &mut Imported,
-) -> Result<()> {
-    if same {
-        done.unchanged += 1;
-        return Ok(());
-    }
-    put(engine, change, Vec::new(), done).await
-}
-
 async fn put(
     engine: &Engine,
     change: DirectoryChange,
@@ -239,6 +267,10 @@ async fn put(
 
 impl PersonIn {
     fn read(self, id: PersonId) -> Result<(Person, String, Option<String>)> {
+        words(&self.name).with_context(|| format!("the name of `{id}`"))?;
+        if let Some(mail) = &self.mail {
+            words(mail).with_context(|| format!("the mail address of `{id}`"))?;
+        }
         let mut training = BTreeMap::new();
         for (lesson, until) in self.training {
             let until =
@@ -297,6 +329,16 @@ impl DelegationIn {
     }
 }
 
+/// Whether a name or an address is one: it shows something, and is short enough to be kept.
+fn words(raw: &str) -> Result<()> {
+    let chars = clean(raw).chars().count();
+    match u32::try_from(chars) {
+        Ok(0) => bail!("there is nothing in it that can be seen: write one"),
+        Ok(1..=NAME_CHARS_MAX) => Ok(()),
+        _ => bail!("it has {chars} characters; at most {NAME_CHARS_MAX} are allowed"),
+    }
+}
+
 /// A date (its first instant in UTC) or an instant with offset.
 fn instant(value: &toml::value::Datetime) -> Result<Timestamp> {
     let text = value.to_string();
@@ -331,6 +373,79 @@ mod tests {
             read("[person.\"A B\"]\nname = \"A\"\n", "p").unwrap_err()
         );
         assert!(text.contains("`A B` is not an id"), "{text}");
+    }
+
+    /// What an import of `text` into a new data folder says, and how many entries the log has then.
+    async fn imported(text: &str) -> (std::result::Result<Imported, String>, u64) {
+        let folder = tempfile::TempDir::new().unwrap();
+        let data = crate::data::Data::open(&folder.path().join("data")).unwrap();
+        let bundle = policy::example::files().unwrap();
+        let (engine, running) =
+            crate::server::start_engine(&data, bundle, "http://localhost:8080", BTreeMap::new())
+                .unwrap();
+        let told = match read(text, "people.toml") {
+            Ok(file) => file.import(&engine).await,
+            Err(error) => Err(error),
+        };
+        let entries = engine.health().entries;
+        running.stop().await;
+        (told.map_err(|error| format!("{error:#}")), entries)
+    }
+
+    #[tokio::test]
+    async fn a_file_with_a_mistake_in_it_changes_nothing() {
+        let good = "[person.ada]\nname = \"Ada\"\nduties = [\"security\"]\n";
+        for (bad, expected) in [
+            (
+                "[person.zoe]\nname = \"Zoe\"\nduties = [\"securty\"]\n[account.zed]\nperson = \"zed\"\n",
+                "nothing was changed, for this can't be so:\n  \
+                 the person `zoe`: there is no duty `securty`; did you mean `security`?\n  \
+                 the account `zed`: there is no person `zed`; put it on record first, or in the same file",
+            ),
+            (
+                "[person.zoe]\nname = \" \\u202E\"\n",
+                "the name of `zoe`: there is nothing in it that can be seen: write one",
+            ),
+            (
+                &format!(
+                    "[person.zoe]\nname = \"Zoe\"\nmail = \"{}\"\n",
+                    "x".repeat(201)
+                ),
+                "the mail address of `zoe`: it has 201 characters; at most 200 are allowed",
+            ),
+        ] {
+            let told = imported(&format!("{good}{bad}")).await;
+            assert_eq!(told, (Err(expected.to_owned()), 1));
+        }
+        assert_eq!(imported(good).await.1, 2);
+    }
+
+    #[tokio::test]
+    async fn the_file_of_the_guide_can_be_imported() {
+        let guide = include_str!("../../../docs/guides/directory.md");
+        let (_, rest) = guide.split_once("```toml\n").unwrap();
+        let (file, _) = rest.split_once("```").unwrap();
+        let (told, entries) = imported(file).await;
+        let expected = Imported {
+            changed: 11,
+            ..Imported::default()
+        };
+        assert_eq!((told, entries), (Ok(expected), 12));
+    }
+
+    #[tokio::test]
+    async fn words_that_the_bundle_has_no_use_for_are_told() {
+        let (told, entries) =
+            imported("[person.ada]\nname = \"Ada\"\njob-roles = [\"finance-analist\"]\n").await;
+        let expected = Imported {
+            changed: 1,
+            unchanged: 0,
+            unheard_of: vec![
+                "the person `ada`: there is no job role `finance-analist`; did you mean `finance-analyst`?"
+                    .to_owned(),
+            ],
+        };
+        assert_eq!((told, entries), (Ok(expected), 2));
     }
 
     #[test]

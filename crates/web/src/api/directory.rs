@@ -147,15 +147,21 @@ fn person(portal: &Portal, given: PersonIn) -> Result<(DirectoryChange, Vec<Seal
         });
     }
     let mut writer = portal.app.engine.body_writer(given.id.as_str());
-    let mut sealed = |raw: Option<String>| {
-        raw.map(|raw| writer.write(&raw, NAME_CHARS_MAX))
-            .transpose()
-            .map_err(|error| Trouble::Unusable {
+    let mut sealed = |what, raw: Option<String>| {
+        let text = raw.map(|raw| writer.write(&raw, NAME_CHARS_MAX));
+        match text.transpose() {
+            Ok(Some(text)) if text.chars == 0 => Err(Trouble::Unusable {
+                message: format!(
+                    "there is nothing in `{what}` that can be seen: write one, or leave it out"
+                ),
+            }),
+            written => written.map_err(|error| Trouble::Unusable {
                 message: chain(&error),
-            })
+            }),
+        }
     };
-    let name = sealed(given.name)?;
-    let mail = sealed(given.mail)?;
+    let name = sealed("name", given.name)?;
+    let mail = sealed("mail", given.mail)?;
     let mut training = BTreeMap::new();
     for (lesson, until) in given.training {
         training.insert(lesson, time(portal, "training", &until)?);
@@ -229,6 +235,12 @@ pub(crate) async fn change(
     Operated { body, key }: Operated<ChangeIn>,
 ) -> Result<Response, Trouble> {
     let (change, bodies) = change_of(&portal, body)?;
+    let judged = portal.app.engine.judge(std::slice::from_ref(&change));
+    if !judged.mistakes.is_empty() {
+        return Err(Trouble::Unusable {
+            message: judged.mistakes.join("; "),
+        });
+    }
     let wish = Wish {
         bodies,
         ..Wish::plain(Actor::Operator, Command::ChangeDirectory { change }, key)
