@@ -278,6 +278,20 @@ async fn a_restored_folder_starts_in_quarantine_and_stays_in_it() {
     running.stop().await;
 }
 
+fn files_under(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths
+        .flat_map(|path| {
+            if path.is_dir() {
+                files_under(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .collect()
+}
+
 #[tokio::test]
 async fn a_backup_older_than_an_erasure_does_not_bring_the_words_back() {
     let office = Office::open().await;
@@ -295,8 +309,8 @@ async fn a_backup_older_than_an_erasure_does_not_bring_the_words_back() {
         let (engine, running) = office.start(data).unwrap();
         assert!(engine.keys().key("p-ada").unwrap().is_none(), "{data}");
         running.stop().await;
-        let found = fs::read_dir(office.at(data)).unwrap().any(|entry| {
-            let bytes = fs::read(entry.unwrap().path()).unwrap();
+        let found = files_under(&office.at(data)).iter().any(|file| {
+            let bytes = fs::read(file).unwrap();
             bytes
                 .windows(NAME.len())
                 .any(|window| window == NAME.as_bytes())
