@@ -11,6 +11,8 @@ const PICTURE: &str = "docs/benchmarks.svg";
 const MET_AT: f64 = 480.0;
 const BEST_AT: f64 = 760.0;
 const LEFT: f64 = 340.0;
+/// Room for the longest figure with its aim beside the longest bar.
+const WIDTH: f64 = 920.0;
 const BEST: f64 = 3.0;
 const ROW: usize = 26;
 const TOP: usize = 48;
@@ -96,14 +98,14 @@ fn picture(rows: &[Row]) -> String {
         .collect();
     let height = TOP + aimed.len() * ROW + 16;
     let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 800 {height}\" role=\"img\" aria-labelledby=\"t d\" font-family=\"system-ui, sans-serif\" font-size=\"13\">\n\
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-labelledby=\"t d\" font-family=\"system-ui, sans-serif\" font-size=\"13\">\n\
          <title id=\"t\">How each measure stands to its aim</title>\n\
          <desc id=\"d\">One bar for each measure. Bars that reach the upright line meet their aim; a bar at the right edge is three times better or more.</desc>\n\
          <style>text{{fill:#0b0c0c}}.met{{fill:#1d70b8}}.missed{{fill:#ca3535}}line{{stroke:#0b0c0c}}.paper{{fill:#fff}}\
          @media (prefers-color-scheme:dark){{text{{fill:#f3f2f1}}.met{{fill:#5694ca}}.missed{{fill:#f47738}}line{{stroke:#f3f2f1}}.paper{{fill:#0b0c0c}}}}</style>\n\
-         <rect class=\"paper\" width=\"800\" height=\"{height}\"/>\n\
+         <rect class=\"paper\" width=\"{WIDTH}\" height=\"{height}\"/>\n\
          <text x=\"{MET_AT}\" y=\"20\" text-anchor=\"middle\">aim</text>\n\
-         <text x=\"{BEST_AT}\" y=\"20\" text-anchor=\"end\">3 times better</text>\n"
+         <text x=\"{BEST_AT}\" y=\"20\" text-anchor=\"end\">3 times better or more</text>\n"
     );
     for (n, (row, standing)) in aimed.iter().enumerate() {
         let y = TOP + n * ROW;
@@ -112,7 +114,7 @@ fn picture(rows: &[Row]) -> String {
             svg,
             "<text x=\"{:.0}\" y=\"{}\" text-anchor=\"end\">{}</text>\
              <rect class=\"{class}\" x=\"{LEFT:.0}\" y=\"{}\" width=\"{:.0}\" height=\"16\"/>\
-             <text x=\"{:.0}\" y=\"{}\">{}</text>",
+             <text x=\"{:.0}\" y=\"{}\">{} ({})</text>",
             LEFT - 8.0,
             y + 13,
             escaped(&row.name),
@@ -120,7 +122,8 @@ fn picture(rows: &[Row]) -> String {
             reach(*standing) - LEFT,
             reach(*standing).max(MET_AT) + 6.0,
             y + 13,
-            number(row.value)
+            number(row.value),
+            row.aim
         );
     }
     let _ = writeln!(
@@ -201,6 +204,18 @@ mod tests {
         }
         assert_eq!(standing(&row("x", 1.0, Aim::Told)), None);
         assert!(reach(100.0) <= BEST_AT);
+    }
+
+    #[test]
+    fn every_figure_is_inside_the_picture_with_its_aim() {
+        let svg = picture(&[row("revoke to denied", 15.95, Aim::Under(250.0))]);
+        let told = "15.95 (under 250)";
+        let (before, _) = svg.split_once(told).unwrap();
+        let (_, place) = before.rsplit_once("<text x=\"").unwrap();
+        let at: f64 = place.split('"').next().unwrap().parse().unwrap();
+        // eight pixels are more than a letter of this size takes
+        let letters = u32::try_from(told.len()).unwrap();
+        assert!(at + 8.0 * f64::from(letters) <= WIDTH, "{at}");
     }
 
     #[test]
