@@ -160,7 +160,7 @@ impl Demo {
             output::line(format_args!("  {account:<12} {role}"));
         }
         output::line(
-            "\nTry: ask for \"Edit a production flow\" as a-lindqvist, agree as r-haddad and m-sato, press \"Open\".\nStop with Ctrl-C.",
+            "\nTry: ask for \"Edit the flow\" of the Supplier desk as a-lindqvist, agree as r-haddad and m-sato, press \"Open\".\nStop with Ctrl-C.",
         );
     }
 

@@ -39,6 +39,8 @@ pub(crate) struct SecurityPage {
     pub(crate) watched: String,
     pub(crate) cards: Vec<Card>,
     pub(crate) live: Vec<LiveLine>,
+    /// There are more live grants than are shown.
+    pub(crate) more: Option<String>,
     pub(crate) chart: String,
     pub(crate) hours: Vec<HourWords>,
     pub(crate) reasons: Vec<Card>,
@@ -137,7 +139,12 @@ fn cards(state: &Rules) -> Vec<Card> {
     ]
 }
 
-fn lines(portal: &Portal, names: &Names, visitor: &Visitor) -> Result<Vec<LiveLine>, Trouble> {
+/// The newest live grants, and whether there are more.
+fn lines(
+    portal: &Portal,
+    names: &Names,
+    visitor: &Visitor,
+) -> Result<(Vec<LiveLine>, bool), Trouble> {
     let filter = GrantFilter {
         open: Some(true),
         ..GrantFilter::default()
@@ -163,7 +170,7 @@ fn lines(portal: &Portal, names: &Names, visitor: &Visitor) -> Result<Vec<LiveLi
         may_end: row.standing != GrantStanding::Ending && row.holder != visitor.viewer.person,
         hidden: Hidden::of(portal, &visitor.session),
     };
-    Ok(paged.rows.iter().map(line).collect())
+    Ok((paged.rows.iter().map(line).collect(), paged.next.is_some()))
 }
 
 fn hours(portal: &Portal, now: Timestamp) -> Result<Vec<HourWords>, Trouble> {
@@ -237,6 +244,20 @@ fn recent(portal: &Portal) -> Result<Vec<RecentLine>, Trouble> {
     Ok(paged.rows.iter().map(line).collect())
 }
 
+/// What stands behind an empty list of alarms: how much was read, and how new it is.
+fn watched(projected: u64, newest: Option<&RecentLine>) -> String {
+    newest.map_or_else(
+        || "No entry was read for this page.".to_owned(),
+        |newest| {
+            format!(
+                "{} were read for this page, the newest of {}.",
+                words::count(projected, "entry", "entries"),
+                newest.when.text
+            )
+        },
+    )
+}
+
 fn context(portal: &Portal, nonce: &Nonce, visitor: &Visitor) -> Result<SecurityPage, Trouble> {
     visitor.viewer.must_watch(&[Watch::Security], "security")?;
     let names = Names::load(portal)?;
@@ -258,16 +279,15 @@ fn context(portal: &Portal, nonce: &Nonce, visitor: &Visitor) -> Result<Security
         (alarms, cards(state))
     });
     let hours = hours(portal, now)?;
+    let (live, more) = lines(portal, &names, visitor)?;
+    let recent = recent(portal)?;
     Ok(SecurityPage {
         chrome: Chrome::of(portal, nonce, visitor, &names, Part::Security),
         alarms,
-        watched: format!(
-            "{} were read for this page, the newest at {}.",
-            words::count(projected, "entry", "entries"),
-            words::when_exactly(now, &portal.app.zone).text
-        ),
+        watched: watched(projected, recent.first()),
         cards,
-        live: lines(portal, &names, visitor)?,
+        live,
+        more: more.then(|| format!("Only the newest {LIVE_MAX} are shown here.")),
         chart: svg(&hours),
         hours,
         reasons: reasons
@@ -277,7 +297,7 @@ fn context(portal: &Portal, nonce: &Nonce, visitor: &Visitor) -> Result<Security
                 label: words::end_reason(*reason),
             })
             .collect(),
-        recent: recent(portal)?,
+        recent,
         witnesses: witnesses(portal, now),
     })
 }
@@ -301,4 +321,26 @@ pub(crate) async fn follow(
         let page = context(portal, &nonce, visitor)?;
         rendered(portal, &page.as_live())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::tz::TimeZone;
+
+    #[test]
+    fn the_newest_entry_is_told_by_its_own_time() {
+        let newest = RecentLine {
+            when: words::when_exactly(Timestamp(1_795_432_500_000), &TimeZone::UTC),
+            entry: 25,
+            summary: String::new(),
+        };
+        assert_eq!(
+            [watched(26, Some(&newest)), watched(0, None)],
+            [
+                "26 entries were read for this page, the newest of 23 Nov 2026, 11:15:00 (UTC+00:00).",
+                "No entry was read for this page.",
+            ]
+        );
+    }
 }
