@@ -22,6 +22,8 @@ pub(crate) enum Trouble {
     NotYours { needs: &'static str },
     /// A form that came from elsewhere, or was too old.
     Foreign,
+    /// A form came when its session was over; what was written is kept, and was not sent.
+    Interrupted(Box<Unsent>),
     /// The rules say no. On record, with its words.
     Refused(Box<Refusal>),
     /// The request can't be read.
@@ -42,6 +44,25 @@ pub(crate) enum Trouble {
     WrongMethod,
     /// We could not.
     Failed { reference: String, what: Failure },
+}
+
+/// A form that was not taken, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unsent {
+    /// The path it was sent to.
+    pub(crate) to: String,
+    /// Names and values, without what proves where a form came from.
+    pub(crate) fields: Vec<(String, String)>,
+    pub(crate) why: Interruption,
+}
+
+/// Why a form was not taken, though it came from a page of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Interruption {
+    /// Nobody is signed in any more.
+    SignedOut,
+    /// Somebody has signed in again since the page was opened.
+    SignedInAgain,
 }
 
 /// A no from the rules, in the user's words.
@@ -117,6 +138,10 @@ impl Trouble {
             Self::SignedOut | Self::WrongSignIn => StatusCode::UNAUTHORIZED,
             Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::NotYours { .. } | Self::Foreign => StatusCode::FORBIDDEN,
+            Self::Interrupted(unsent) => match unsent.why {
+                Interruption::SignedOut => StatusCode::UNAUTHORIZED,
+                Interruption::SignedInAgain => StatusCode::FORBIDDEN,
+            },
             Self::Refused(refusal) => refused_status(&refusal.rule),
             Self::Unreadable { .. } => StatusCode::BAD_REQUEST,
             Self::Unusable { .. } | Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
@@ -173,6 +198,12 @@ impl Trouble {
                 "This form did not come from here",
                 "It was sent from another site, or from a page of an earlier session. Nothing was changed.",
                 &["Open the page again and send the form from there."],
+            ),
+            Self::Interrupted(_) => Words::new(
+                "interrupted",
+                "Your session was over",
+                "What you wrote is kept, and nothing of it was sent.",
+                &["Sign in and go on."],
             ),
             Self::Refused(refusal) => Words {
                 slug: refusal.rule.clone(),

@@ -3,7 +3,7 @@ use askama::{Template, filters::HtmlSafe};
 use domain::{
     catalog::{DataClass, Environment, Phase},
     grant::{EndReason, HoldReason},
-    impact::Band,
+    impact::{Band, ImpactPart, PartName},
     time::Timestamp,
 };
 use engine::views::{GrantStanding, RequestStanding};
@@ -217,11 +217,68 @@ pub(crate) fn encoded(text: &str) -> String {
     out
 }
 
+/// Why a part of an impact score is as it is. The recorded words speak to whom they are about; `own` if it is they who read them.
+pub(crate) fn because(part: &ImpactPart, own: bool) -> String {
+    let recorded = &part.because;
+    match part.name {
+        PartName::History | PartName::FirstTime | PartName::Training if !own => {
+            recorded.replace("your ", "their ").replace("you ", "they ")
+        }
+        PartName::History
+        | PartName::FirstTime
+        | PartName::Training
+        | PartName::DataClassification
+        | PartName::Environment
+        | PartName::Action
+        | PartName::Breadth
+        | PartName::Duration => recorded.clone(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const AT: Timestamp = Timestamp(1_795_432_500_000);
+
+    #[test]
+    fn a_score_speaks_of_others_as_others() {
+        let told = |name, recorded: &str, own| {
+            let part = ImpactPart {
+                name,
+                points: 0,
+                because: recorded.to_owned(),
+            };
+            because(&part, own)
+        };
+        for (name, own, others) in [
+            (
+                PartName::History,
+                "none of your earlier grants was contained",
+                "none of their earlier grants was contained",
+            ),
+            (
+                PartName::FirstTime,
+                "you have not held this before",
+                "they have not held this before",
+            ),
+            (
+                PartName::Training,
+                "you passed all its lessons",
+                "they passed all its lessons",
+            ),
+            (
+                PartName::Breadth,
+                "it reaches 1 target",
+                "it reaches 1 target",
+            ),
+        ] {
+            assert_eq!(
+                [told(name, own, true), told(name, own, false)],
+                [own, others]
+            );
+        }
+    }
 
     #[test]
     fn times_are_local_with_their_offset_and_exact_for_machines() {

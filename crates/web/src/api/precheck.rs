@@ -115,7 +115,10 @@ impl PrecheckOut {
         Self {
             sendable: precheck.is_sendable(),
             findings: precheck.findings.iter().map(finding).collect(),
-            impact: precheck.impact.as_ref().map(ImpactOut::of),
+            impact: precheck
+                .impact
+                .as_ref()
+                .map(|impact| ImpactOut::of(impact, true)),
             seats: precheck
                 .seats
                 .iter()

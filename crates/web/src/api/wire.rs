@@ -4,7 +4,7 @@ use crate::{
     app::Portal,
     names::Names,
     viewer::Viewer,
-    words::{kebab, rfc3339},
+    words::{because, kebab, rfc3339},
 };
 use domain::{
     grant::{Credential, CredentialKind, CredentialState},
@@ -59,11 +59,12 @@ pub(crate) struct ImpactPartOut {
 }
 
 impl ImpactOut {
-    pub(crate) fn of(impact: &Impact) -> Self {
+    /// `own` if whoever reads it is whom it is about.
+    pub(crate) fn of(impact: &Impact, own: bool) -> Self {
         let part = |part: &domain::impact::ImpactPart| ImpactPartOut {
             name: kebab(&part.name),
             points: part.points,
-            because: part.because.clone(),
+            because: because(part, own),
         };
         Self {
             score: impact.score,
@@ -180,6 +181,8 @@ pub(crate) struct RequestOut {
 /// What the live state adds to a request's row.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Live {
+    /// Whoever looks filed it.
+    pub(crate) own: bool,
     pub(crate) seats: Vec<OpenSeat>,
     pub(crate) stage: Option<u32>,
     pub(crate) digest: Option<domain::ids::Digest>,
@@ -189,11 +192,16 @@ pub(crate) struct Live {
 
 impl Live {
     pub(crate) fn of(state: &State, viewer: &Viewer, row: &RequestRow) -> Self {
+        let own = row.requester == viewer.person;
         let Some(request) = state.requests.get(&row.id) else {
-            return Self::default();
+            return Self {
+                own,
+                ..Self::default()
+            };
         };
         let case = Case::of(state, request, viewer.now).ok();
         Self {
+            own,
             seats: case.as_ref().map(Case::open_seats).unwrap_or_default(),
             stage: case.as_ref().and_then(Case::open_stage),
             digest: Some(request.digest),
@@ -237,7 +245,7 @@ impl RequestOut {
                 .iter()
                 .map(|(q, text)| (q.to_string(), text.clone()))
                 .collect(),
-            impact: ImpactOut::of(&row.impact),
+            impact: ImpactOut::of(&row.impact, live.own),
             revision: row.revision,
             standing: standing(&row.standing).to_owned(),
             denied: denied(names, &row.standing),

@@ -1,7 +1,7 @@
 //! The catalog: what can be had, what fits, and on which terms.
 use super::{
     chrome::{Chrome, Part, html},
-    parts::{Choice, delicate, seat_rule},
+    parts::{Choice, delicate_targets, seat_rule},
 };
 use crate::{
     api::missing,
@@ -213,11 +213,6 @@ pub(crate) async fn one(
             holders,
         )
     });
-    let targets: Vec<String> = privilege
-        .targets
-        .iter()
-        .map(|id| format!("{} ({})", names.target(id), delicate(catalog, id)))
-        .collect();
     let smaller = privilege
         .smaller
         .iter()
@@ -231,7 +226,7 @@ pub(crate) async fn one(
         missing: missing.join("; "),
         can: privilege.can.clone(),
         cannot: privilege.cannot.clone(),
-        targets: listed(&targets, "or"),
+        targets: delicate_targets(&names, &privilege.targets, "or"),
         longest: privilege.grant_seconds_max.to_string(),
         windows: windows(privilege),
         deciders: deciders(&names, privilege),

@@ -151,13 +151,13 @@ fn address(privilege: &PrivilegeId) -> String {
     format!("/requests/new?privilege={privilege}")
 }
 
-/// One named part of a score, in words.
-pub(crate) fn impact_part(part: &domain::impact::ImpactPart) -> String {
+/// One named part of a score, in words; `own` if whoever reads it is whom it is about.
+pub(crate) fn impact_part(part: &domain::impact::ImpactPart, own: bool) -> String {
     format!(
         "{}{}: {}",
         if part.points < 0 { "" } else { "+" },
         part.points,
-        part.because
+        words::because(part, own)
     )
 }
 
@@ -183,7 +183,11 @@ impl Checks {
             impact: precheck.impact.as_ref().map(|impact| ImpactWords {
                 score: impact.score,
                 band: words::band(impact.band),
-                parts: impact.parts.iter().map(impact_part).collect(),
+                parts: impact
+                    .parts
+                    .iter()
+                    .map(|part| impact_part(part, true))
+                    .collect(),
             }),
             lines: precheck
                 .findings

@@ -3,7 +3,7 @@ use super::{
     checks::impact_part,
     chrome::{Chrome, Hidden, Part, html, on_to},
     form::Posted,
-    parts::{Answer, Choice, answers, durations, start, target_choice},
+    parts::{Answer, Choice, answers, delicate_targets, durations, start, target_choice},
     request::named,
 };
 use crate::{
@@ -51,6 +51,7 @@ pub(crate) struct DecidePage {
     pub(crate) digest: Digest,
     pub(crate) durations: Vec<Choice>,
     pub(crate) targets: Vec<Choice>,
+    pub(crate) confirmed: Vec<String>,
     pub(crate) comment: String,
     pub(crate) answers: Vec<Answer>,
     pub(crate) ticket: String,
@@ -64,6 +65,14 @@ pub(crate) struct DecidePage {
 struct Kept {
     errors: Vec<String>,
     comment: String,
+    chosen: Option<Chosen>,
+}
+
+/// For how long and on what the approver would have it: what was chosen, not what it comes to.
+#[derive(Debug)]
+struct Chosen {
+    seconds: u32,
+    targets: BTreeSet<String>,
 }
 
 fn history(portal: &Portal, row: &RequestRow) -> Result<String, Trouble> {
@@ -93,26 +102,27 @@ fn history(portal: &Portal, row: &RequestRow) -> Result<String, Trouble> {
         .iter()
         .filter(|earlier| matches!(earlier.standing, RequestStanding::Denied { .. }))
         .count();
-    Ok(if paged.rows.is_empty() {
-        "their first request for this".to_owned()
-    } else {
-        format!(
-            "of their last {} like this, {granted} were approved and {refused} refused",
-            paged.rows.len()
-        )
-    })
+    Ok(earlier(paged.rows.len(), granted, refused))
+}
+
+fn earlier(all: usize, granted: usize, refused: usize) -> String {
+    match all {
+        0 => "their first request for this".to_owned(),
+        1 => format!("one request like this: {granted} approved, {refused} refused"),
+        n => format!("their last {n} requests like this: {granted} approved, {refused} refused"),
+    }
 }
 
 fn standing(live: &Live) -> String {
     let open: u32 = live.seats.iter().map(|seat| u32::from(seat.missing)).sum();
     match open {
         0 | 1 => "Yours is the last consent it needs: it takes effect when you approve.".to_owned(),
-        n => format!("It needs {n} consents in all that are still missing; yours is one of them."),
+        n => format!("{n} consents are still missing, and yours is one of them."),
     }
 }
 
 fn consequence(portal: &Portal, names: &Names, row: &RequestRow) -> String {
-    let what = names.targets(&row.targets);
+    let what = delicate_targets(names, &row.targets, "and");
     let duration = row.duration;
     match row.kind {
         RequestKind::Extension(_) => {
@@ -158,6 +168,9 @@ fn context(
         .map_or((&row.targets, row.duration), |left| {
             (&left.targets, left.duration)
         });
+    let chosen = kept.chosen.as_ref();
+    let is_on = |id: &TargetId| chosen.is_none_or(|it| it.targets.contains(id.as_str()));
+    let chosen_duration = chosen.map_or(left_duration, |it| Seconds(it.seconds));
     Ok(DecidePage {
         chrome: Chrome::of(portal, nonce, visitor, &names, Part::Approvals),
         hidden: Hidden::of(portal, &visitor.session),
@@ -172,11 +185,12 @@ fn context(
         recorded: "Every use is recorded, and you can see it on the page of the access.".to_owned(),
         standing: standing(&live),
         digest,
-        durations: durations(left_duration, left_duration),
+        durations: durations(left_duration, chosen_duration),
         targets: left_targets
             .iter()
-            .map(|id| target_choice(&names, catalog, id, true))
+            .map(|id| target_choice(&names, catalog, id, is_on(id)))
             .collect(),
+        confirmed: privilege.risk_controls.values().cloned().collect(),
         comment: kept.comment,
         answers: answers(&names, row),
         ticket: row.ticket.clone().unwrap_or_else(|| "none".to_owned()),
@@ -185,7 +199,12 @@ fn context(
             row.impact.score,
             words::band(row.impact.band)
         ),
-        parts: row.impact.parts.iter().map(impact_part).collect(),
+        parts: row
+            .impact
+            .parts
+            .iter()
+            .map(|part| impact_part(part, false))
+            .collect(),
         history: history(portal, row)?,
     })
 }
@@ -218,6 +237,11 @@ fn again(
     let kept = Kept {
         errors,
         comment: engine::body::clean(posted.fields.one("comment")),
+        // a choice that can't be read is told, and then nothing shorter was chosen
+        chosen: seconds(posted, row).ok().map(|Seconds(seconds)| Chosen {
+            seconds,
+            targets: posted.fields.all("target").iter().cloned().collect(),
+        }),
     };
     match context(portal, nonce, &posted.visitor, row, kept) {
         Ok(page) => Ok(html(portal, trouble.status(), &page)),
@@ -243,17 +267,30 @@ fn comment(posted: &Posted) -> Result<&str, Trouble> {
     Ok(comment)
 }
 
+/// For how long; a form that doesn't say leaves it as it is.
+fn seconds(posted: &Posted, row: &RequestRow) -> Result<Seconds, Trouble> {
+    let unreadable = |_| Trouble::Unusable {
+        message: "choose for how long: one of the times on the page".to_owned(),
+    };
+    match posted.fields.one("seconds") {
+        "" => Ok(row.duration),
+        text => text.parse().map(Seconds).map_err(unreadable),
+    }
+}
+
 fn left(posted: &Posted, row: &RequestRow) -> Result<Option<domain::request::Narrowing>, Trouble> {
     let chosen = posted.fields.all("target");
+    // a form sends nothing for boxes that aren't ticked: none of them is not all of them
+    if chosen.is_empty() && posted.fields.one("choose") == "targets" {
+        return Err(Trouble::Unusable {
+            message: "tick what it may be used on; if that is nothing, do not approve".to_owned(),
+        });
+    }
     let targets: Result<BTreeSet<TargetId>, _> = chosen.iter().map(|id| id.parse()).collect();
     let targets = targets.map_err(|_| Trouble::NotFound)?;
     let targets = (!targets.is_empty() && targets != row.targets).then_some(targets);
-    let seconds: u32 = posted
-        .fields
-        .one("seconds")
-        .parse()
-        .unwrap_or(row.duration.0);
-    let duration = (seconds != row.duration.0).then_some(Seconds(seconds));
+    let duration = seconds(posted, row)?;
+    let duration = (duration != row.duration).then_some(duration);
     Ok(narrowing(row, targets, duration))
 }
 

@@ -1,5 +1,8 @@
 //! The page for trouble: what happened, what was kept, what to do, and a reference.
-use super::chrome::{Chrome, Part, html};
+use super::{
+    chrome::{Chrome, Part, html},
+    resume, sign_in,
+};
 use crate::{
     app::Shared,
     guard::{Nonce, cookie},
@@ -37,19 +40,22 @@ fn back(portal: &Shared, headers: &HeaderMap) -> String {
     }
 }
 
-fn chrome(portal: &Shared, nonce: &Nonce, headers: &HeaderMap) -> Chrome {
+/// Who is signed in, if anybody.
+fn visitor(portal: &Shared, headers: &HeaderMap) -> Option<Visitor> {
     let now = portal.app.engine.now();
-    let session =
-        cookie(headers, COOKIE).and_then(|secret| portal.sessions.find(secret, Door::Portal, now));
-    let visitor = session.and_then(|session| {
-        let viewer = portal
-            .app
-            .engine
-            .read(|state| Viewer::of(state, &session.account, now))?;
-        Some(Visitor { session, viewer })
-    });
+    let session = portal
+        .sessions
+        .find(cookie(headers, COOKIE)?, Door::Portal, now)?;
+    let viewer = portal
+        .app
+        .engine
+        .read(|state| Viewer::of(state, &session.account, now))?;
+    Some(Visitor { session, viewer })
+}
+
+fn chrome(portal: &Shared, nonce: &Nonce, headers: &HeaderMap) -> Chrome {
     // Names may be what could not be read: then the page does without.
-    match (visitor, Names::load(portal)) {
+    match (visitor(portal, headers), Names::load(portal)) {
         (Some(visitor), Ok(names)) => Chrome::of(portal, nonce, &visitor, &names, Part::Other),
         _ => Chrome::bare(portal, nonce),
     }
@@ -62,6 +68,12 @@ pub(crate) fn page(
     headers: &HeaderMap,
     trouble: &Trouble,
 ) -> Response {
+    if let Trouble::Interrupted(unsent) = trouble {
+        return match visitor(portal, headers) {
+            Some(visitor) => resume::page(portal, nonce, &visitor, unsent, trouble.status()),
+            None => sign_in::again(portal, nonce, unsent, trouble),
+        };
+    }
     let page = ErrorPage {
         chrome: chrome(portal, nonce, headers),
         words: trouble.words(),

@@ -2,7 +2,7 @@
 use crate::{
     app::{BODY_BYTES_MAX, Shared},
     guard, submit,
-    trouble::Trouble,
+    trouble::{Interruption, Trouble, Unsent},
     viewer::Visitor,
 };
 use axum::{
@@ -40,6 +40,15 @@ impl Fields {
             .map_or("", String::as_str)
     }
 
+    /// Names and values that begin with `prefix`, without it.
+    pub(crate) fn pairs(&self, prefix: &str) -> Vec<(String, String)> {
+        let named = self.0.iter().filter_map(|(name, values)| {
+            let rest = name.strip_prefix(prefix)?;
+            Some(values.iter().map(|value| (rest.to_owned(), value.clone())))
+        });
+        named.flatten().collect()
+    }
+
     /// All values under a name.
     pub(crate) fn all(&self, name: &str) -> &[String] {
         self.0.get(name).map_or(&[], Vec::as_slice)
@@ -71,6 +80,20 @@ async fn fields(request: Request, portal: &Shared) -> Result<(Fields, Bytes), Tr
     Ok((Fields::of(pairs)?, bytes))
 }
 
+/// What somebody filled in; `None` if there is nothing that would be lost.
+fn unsent(to: &str, fields: &Fields, why: Interruption) -> Option<Unsent> {
+    let fields: Vec<(String, String)> = fields
+        .pairs("")
+        .into_iter()
+        .filter(|(name, _)| !["token", "once"].contains(&name.as_str()))
+        .collect();
+    (!fields.is_empty()).then(|| Unsent {
+        to: to.to_owned(),
+        fields,
+        why,
+    })
+}
+
 /// A form from somebody who isn't signed in yet.
 #[derive(Debug)]
 pub(crate) struct Knock(pub(crate) Fields);
@@ -99,14 +122,24 @@ impl FromRequest<Shared> for Posted {
         if !guard::is_own_origin(&parts.headers, &portal.app.origin) {
             return Err(Trouble::Foreign);
         }
-        let visitor = Visitor::from_request_parts(&mut parts, portal).await?;
+        let entered = Visitor::from_request_parts(&mut parts, portal).await;
+        // a part of a page has no place for another page
+        let is_whole = !parts.headers.contains_key("hx-request");
         let what = parts.uri.path().to_owned();
         let (fields, bytes) = fields(Request::from_parts(parts, body), portal).await?;
+        let unless_kept = |why, trouble| {
+            let unsent = unsent(&what, &fields, why).filter(|_| is_whole);
+            unsent.map_or(trouble, |unsent| Trouble::Interrupted(Box::new(unsent)))
+        };
+        let visitor = entered.map_err(|trouble| match trouble {
+            Trouble::SignedOut => unless_kept(Interruption::SignedOut, trouble),
+            other => other,
+        })?;
         // Comparing digests: how long it takes says nothing about the token.
         let same = ledger::Digest::of(fields.one("token").as_bytes())
             == ledger::Digest::of(visitor.session.form_token.as_bytes());
         if !same {
-            return Err(Trouble::Foreign);
+            return Err(unless_kept(Interruption::SignedInAgain, Trouble::Foreign));
         }
         let once = fields.one("once");
         let key = (!once.is_empty())

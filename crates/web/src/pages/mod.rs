@@ -32,6 +32,7 @@ mod home;
 mod parts;
 mod request;
 mod requests;
+mod resume;
 mod reviews;
 mod security;
 mod sign_in;

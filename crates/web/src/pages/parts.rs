@@ -1,16 +1,17 @@
 //! Small pieces that several pages show.
 use crate::{
     app::Portal,
-    names::Names,
+    names::{Names, listed},
     words::{self, Tag, When, grant_tag, request_tag},
 };
 use domain::{
     catalog::{Catalog, SeatHolder, SeatRule},
-    ids::{GrantNumber, RequestNumber},
+    ids::{GrantNumber, RequestNumber, TargetId},
     request::{OpenSeat, Start},
     time::{Seconds, Timestamp},
 };
 use engine::views::{GrantRow, GrantStanding, RequestRow, RequestStanding};
+use std::collections::BTreeSet;
 
 /// One choice of several, or a link with a label.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -285,6 +286,16 @@ pub(crate) fn delicate(catalog: &Catalog, id: &domain::ids::TargetId) -> String 
             words::data_class(target.data_class)
         )
     })
+}
+
+/// Targets with what makes each delicate: `Invoice matching (production, confidential data) and Sandbox (test, internal data)`.
+pub(crate) fn delicate_targets(names: &Names, ids: &BTreeSet<TargetId>, and: &str) -> String {
+    let told = |id| match names.catalog() {
+        Some(catalog) => format!("{} ({})", names.target(id), delicate(catalog, id)),
+        None => names.target(id),
+    };
+    let told: Vec<String> = ids.iter().map(told).collect();
+    listed(&told, and)
 }
 
 /// A target to choose, with what makes it delicate beneath it.

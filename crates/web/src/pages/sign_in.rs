@@ -1,7 +1,8 @@
 //! Signing in and out.
 use super::{
     chrome::{Chrome, html, on_to},
-    form::{Knock, Posted},
+    form::{Fields, Knock, Posted},
+    resume,
 };
 use crate::{
     api::{admitted, factors},
@@ -9,8 +10,8 @@ use crate::{
     guard::Nonce,
     sessions::{Door, LIFE},
     sign_in::{DemoAccount, SignIn},
-    trouble::Trouble,
-    viewer::COOKIE,
+    trouble::{Interruption, Trouble, Unsent},
+    viewer::{COOKIE, Viewer, Visitor},
 };
 use askama::Template;
 use axum::{
@@ -31,7 +32,12 @@ pub(crate) struct SignInPage {
     pub(crate) account: String,
     pub(crate) next: String,
     pub(crate) demo: Vec<DemoAccount>,
+    /// A form that waits for somebody to sign in.
+    pub(crate) unsent: Option<Unsent>,
 }
+
+/// Before the names of a waiting form's fields, on the form to sign in.
+const KEPT: &str = "kept.";
 
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Asked {
@@ -63,7 +69,34 @@ fn context(portal: &Portal, nonce: &Nonce, next: &str) -> SignInPage {
         account: String::new(),
         next: own(next),
         demo,
+        unsent: None,
     }
+}
+
+/// The page to sign in again, with a form that waits meanwhile.
+pub(crate) fn again(
+    portal: &Portal,
+    nonce: &Nonce,
+    unsent: &Unsent,
+    trouble: &Trouble,
+) -> Response {
+    let words = trouble.words();
+    let page = SignInPage {
+        error: Some(format!("{}. {}", words.title, words.detail)),
+        unsent: Some(unsent.clone()),
+        ..context(portal, nonce, "/")
+    };
+    html(portal, trouble.status(), &page)
+}
+
+/// The form that waited, as the form to sign in has carried it.
+fn waited(fields: &Fields) -> Option<Unsent> {
+    let to = fields.one("kept-to");
+    (!to.is_empty()).then(|| Unsent {
+        to: own(to),
+        fields: fields.pairs(KEPT),
+        why: Interruption::SignedOut,
+    })
 }
 
 pub(crate) async fn page(
@@ -100,11 +133,19 @@ pub(crate) async fn enter(
     };
     match admitted {
         Ok(account) => {
-            let (secret, _) =
-                portal
-                    .sessions
-                    .open(account, factors, Door::Portal, portal.app.engine.now());
-            let mut response = on_to(&own(fields.one("next")));
+            let now = portal.app.engine.now();
+            let viewer = portal
+                .app
+                .engine
+                .read(|state| Viewer::of(state, &account, now));
+            let (secret, session) = portal.sessions.open(account, factors, Door::Portal, now);
+            let mut response = match (waited(&fields), viewer) {
+                (Some(unsent), Some(viewer)) => {
+                    let visitor = Visitor { session, viewer };
+                    resume::page(&portal, &nonce, &visitor, &unsent, StatusCode::OK)
+                }
+                (None, _) | (_, None) => on_to(&own(fields.one("next"))),
+            };
             if let Some(cookie) = cookie(&portal, &secret, LIFE.0) {
                 response.headers_mut().insert(header::SET_COOKIE, cookie);
             }
@@ -115,6 +156,7 @@ pub(crate) async fn enter(
             let page = SignInPage {
                 error: Some(format!("{}. {}", words.title, words.detail)),
                 account: engine::body::clean(named).chars().take(64).collect(),
+                unsent: waited(&fields),
                 ..context(&portal, &nonce, fields.one("next"))
             };
             Ok(html(&portal, trouble.status(), &page))

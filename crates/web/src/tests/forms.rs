@@ -284,3 +284,203 @@ async fn whoever_is_not_signed_in_is_sent_to_sign_in_and_comes_back() {
     assert_eq!(left.header("location"), "/sign-in");
     assert_eq!(office.page("eve", "/").await.status, 303);
 }
+
+/// What is ticked or chosen on a page, by the field's name.
+fn chosen(page: &str, name: &str) -> Vec<String> {
+    page.split("<input ")
+        .filter(|input| input.contains(&format!("name=\"{name}\"")))
+        .filter_map(|input| input.split('>').next())
+        .filter(|input| input.ends_with(" checked") || input.contains(" checked "))
+        .filter_map(|input| {
+            Some(
+                input
+                    .split_once("value=\"")?
+                    .1
+                    .split('"')
+                    .next()?
+                    .to_owned(),
+            )
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn an_approver_who_leaves_less_never_gives_more_by_a_mistake() {
+    let office = Office::open().await;
+    let ask = [
+        ("privilege", "edit-flow"),
+        ("target", "nodered.invoices"),
+        ("target", "nodered.invoices-test"),
+        ("seconds", "3600"),
+        ("answer.goal", "match the invoices of October"),
+        ("ticket", "INC-4711"),
+        ("confirm", "tested"),
+    ];
+    let sent = office.form("ada", "/requests", &ask).await;
+    assert_eq!(
+        sent.header("location"),
+        "/requests/R-1?done=sent",
+        "{}",
+        sent.text
+    );
+    let page = office.page("cyd", "/requests/R-1/decide").await.text;
+    assert_eq!(
+        chosen(&page, "target"),
+        ["nodered.invoices", "nodered.invoices-test"]
+    );
+    assert!(
+        page.contains("I tried the change in the test flow."),
+        "{page}"
+    );
+    let (_, rest) = page.split_once("name=\"digest\" value=\"").unwrap();
+    let digest = rest.split_once('"').unwrap().0;
+    let decides = async |fields: &[(&str, &str)]| {
+        let fields = [&[("digest", digest), ("choose", "targets")], fields].concat();
+        office.form("cyd", "/requests/R-1/approve", &fields).await
+    };
+    let nothing = decides(&[("seconds", "1800"), ("comment", "only for a while")]).await;
+    assert_eq!(nothing.status, 422);
+    assert!(
+        nothing
+            .read()
+            .contains("Tick what it may be used on; if that is nothing, do not approve."),
+        "{}",
+        nothing.read()
+    );
+    assert_eq!(chosen(&nothing.text, "target"), [""; 0]);
+    assert_eq!(chosen(&nothing.text, "seconds"), ["1800"]);
+
+    let silent = decides(&[("seconds", "1800"), ("target", "nodered.invoices-test")]).await;
+    assert_eq!(silent.status, 422);
+    assert_eq!(chosen(&silent.text, "target"), ["nodered.invoices-test"]);
+    assert_eq!(chosen(&silent.text, "seconds"), ["1800"]);
+
+    let garbled = decides(&[
+        ("seconds", "half"),
+        ("target", "nodered.invoices-test"),
+        ("comment", "c"),
+    ])
+    .await;
+    assert_eq!(garbled.status, 422);
+    assert!(
+        garbled.read().contains("Choose for how long"),
+        "{}",
+        garbled.read()
+    );
+    let request = office
+        .api("ada", "GET", "/requests/R-1", None)
+        .await
+        .ok(200);
+    assert_eq!(request["consents"], serde_json::json!([]));
+}
+
+/// The hidden fields of a page's form.
+fn hidden(page: &str) -> Vec<(String, String)> {
+    let value = |input: &str, name: &str| {
+        let (_, rest) = input.split_once(&format!("{name}=\""))?;
+        Some(rest.split_once('"')?.0.to_owned())
+    };
+    page.split("<input ")
+        .filter_map(|input| input.strip_prefix("type=\"hidden\" "))
+        .filter_map(|input| Some((value(input, "name")?, value(input, "value")?)))
+        .collect()
+}
+
+#[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one way through, told in order")]
+async fn what_was_written_when_the_session_ended_is_kept_until_somebody_signs_in() {
+    let office = Office::open().await;
+    let request = office.asked("edit-flow").await;
+    let question = format!("/requests/{request}/ask");
+    let words = "Which \"invoices\",\nand why?";
+    let late = [
+        ("token", "of a session that is over"),
+        ("once", "1"),
+        ("text", words),
+    ];
+    let own = [("origin", ORIGIN)];
+    let before = office.engine.reader().head().unwrap().tree.size;
+    let asked = office.form_with(&question, &own, &late).await;
+    assert_eq!(asked.status, 401);
+    assert!(
+        asked
+            .read()
+            .contains("What you wrote is kept, and nothing of it was sent."),
+        "{}",
+        asked.read()
+    );
+    let kept = hidden(&asked.text);
+    assert!(
+        kept.contains(&("kept-to".to_owned(), question.clone())),
+        "{kept:?}"
+    );
+    assert!(
+        !asked.text.contains("of a session that is over"),
+        "{}",
+        asked.text
+    );
+
+    let signs_in = async |fields: &[(String, String)], account: &str| {
+        let mut all: Vec<(&str, String)> = fields
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.replace("&#34;", "\"")))
+            .collect();
+        all.push(("account", account.to_owned()));
+        let all: Vec<(&str, &str)> = all
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        office.form_with("/sign-in", &own, &all).await
+    };
+    let wrong = signs_in(&kept, "nobody").await;
+    assert_eq!(wrong.status, 401);
+    assert_eq!(hidden(&wrong.text), kept);
+
+    let entered = signs_in(&kept, "cyd").await;
+    assert_eq!(entered.status, 200);
+    assert!(
+        entered.read().contains(&format!("Send it about {request}")),
+        "{}",
+        entered.read()
+    );
+    assert_eq!(office.engine.reader().head().unwrap().tree.size, before);
+    let cookie = entered.header("set-cookie");
+    let cookie = cookie.split_once(';').unwrap().0;
+    let resumed = hidden(&entered.text);
+    let resumed: Vec<(&str, String)> = resumed
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.replace("&#34;", "\"")))
+        .collect();
+    let fields: Vec<(&str, &str)> = resumed
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    let sent = office
+        .form_with(
+            &question,
+            &[("origin", ORIGIN), ("cookie", cookie)],
+            &fields,
+        )
+        .await;
+    assert_eq!(
+        sent.header("location"),
+        format!("/requests/{request}?done=asked"),
+        "{}",
+        sent.text
+    );
+    let told = office
+        .api("ada", "GET", &format!("/requests/{request}"), None)
+        .await
+        .ok(200);
+    assert_eq!(told["conversation"][0]["text"], words, "{told}");
+
+    let earlier = office
+        .form_with(&question, &[("origin", ORIGIN), ("cookie", cookie)], &late)
+        .await;
+    assert_eq!(earlier.status, 403);
+    assert!(
+        earlier.read().contains("Nothing of this was sent"),
+        "{}",
+        earlier.read()
+    );
+}
